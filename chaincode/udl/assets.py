@@ -1,0 +1,88 @@
+"""资产登记 on the ledger: asset codes and marks of banks' money (guide chapter 8)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from chaincode.udl.run import Data, Refusal, Run, active_party, effect, require
+from ufmi.protocol import Code, Role
+from ufmi.protocol import keys as state
+from ufmi.protocol.assets import P1, P1Registry
+from ufmi.protocol.codes import CURRENCIES
+from ufmi.protocol.records import Asset, Listing, Mark
+
+
+@effect(P1)
+def register(run: Run, p1: P1) -> tuple[Code, Data]:
+    """Gives the bank's money its code at once, and asks the registry what the asset is."""
+    require(p1.ag == p1.sender, Code.SENDER_MISMATCH, "a broker registers in its own name")
+    active_party(run, p1.bank, Role.BANK)
+    active_party(run, p1.registry, Role.REGISTRY)
+    asset = run.context.get(state.asset(p1.asset), Asset)
+    mark = run.context.get(state.mark(p1.mark), Mark)
+    codes = {"asset": p1.asset, "mark": p1.mark}
+    if asset is not None:
+        require(asset.currency == p1.currency, Code.CURRENCY_MISMATCH, f"it is in {asset.currency}")
+        if mark is not None:
+            # One asset of one registry has one code (8.3.1).
+            raise Refusal(Code.ASSET_EXISTS, f"the asset is registered as {p1.asset}", **codes)
+    if mark is None:
+        record = Mark(p1.mark, p1.bank, p1.currency, CURRENCIES[p1.currency])
+        run.context.put(state.mark(p1.mark), record)
+    if asset is not None:
+        return Code.OK, codes
+    listing = Listing(
+        answered=run.digest,
+        asset=p1.asset,
+        mark=p1.mark,
+        registry=p1.registry,
+        currency=p1.currency,
+        valid_until=p1.valid_until,
+    )
+    run.context.put(state.listing(p1.ag, p1.tx), listing)
+    return Code.PENDING, codes
+
+
+@effect(P1Registry)
+def confirm(run: Run, answer: P1Registry) -> tuple[Code, Data]:
+    """The registry's answer (8.5.1.5.1): the asset comes into UAR, or not."""
+    key = state.listing(answer.ag, answer.tx)
+    listing = run.context.get(key, Listing)
+    if listing is None or not listing.open:
+        raise Refusal(Code.NOT_PENDING, f"{answer.ag} has no open registration {answer.tx}")
+    require(listing.registry == answer.sender, Code.SENDER_MISMATCH, "another registry was asked")
+    require(listing.asset == answer.asset, Code.TERMS_DIFFER, "the answer is about another asset")
+    require(listing.answered == answer.answered, Code.DIGEST_MISMATCH, "it is to another text")
+    require(
+        not answer.accepted or listing.currency == answer.currency,
+        Code.CURRENCY_MISMATCH,
+        f"registered in {listing.currency}",
+    )
+    outcome = Code.OK if answer.accepted else Code.ASSET_UNKNOWN
+    if answer.accepted:
+        known = run.context.get(state.asset(answer.asset), Asset)
+        require(known is None, Code.ASSET_EXISTS, f"the asset is registered as {answer.asset}")
+        run.context.put(
+            state.asset(answer.asset),
+            Asset(
+                code=answer.asset,
+                registry=answer.sender,
+                registry_asset=answer.registry_asset,
+                name=answer.name,
+                asset_class=answer.asset_class,
+                decimals=answer.decimals,
+                currency=answer.currency,
+                document=answer.document,
+            ),
+        )
+    run.context.put(key, replace(listing, open=False, outcome=str(outcome)))
+    return Code.OK, {"asset": answer.asset, "mark": listing.mark, "outcome": str(outcome)}
+
+
+def tradable(run: Run, code: str) -> Asset:
+    """The asset if it may be traded and moved; else refuses."""
+    asset = run.context.get(state.asset(code), Asset)
+    if asset is None:
+        raise Refusal(Code.ASSET_UNKNOWN, f"there is no asset {code}")
+    require(not (asset.halted or asset.frozen), Code.ASSET_INACTIVE, f"{code} is halted")
+    return asset

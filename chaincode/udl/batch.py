@@ -1,0 +1,202 @@
+"""Executes a batch of signed lines: every message by itself, in order, with one result each.
+
+Keys are declared by the texts and read at once; signatures are verified in bulk against the keys
+that were read, and again where a line of the same batch changed the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+# Importing the modules registers their effects.
+from chaincode.udl import assets, funds, governance, holdings, orders, settlement, users
+from chaincode.udl.run import EFFECTS, Refusal, Run, Signatory, check_active, find_signatory
+from ufmi.contract import Context
+from ufmi.crypto import Signed, sm3_hex, verify_many
+from ufmi.errors import ContractFailure, InvalidField, MalformedText
+from ufmi.protocol import Code, Entry, Message, Result, UnknownName, decode, read_line
+from ufmi.protocol import keys as state
+from ufmi.protocol.records import Network, Outcome
+
+LINES_MAX = 1_000
+__all__ = ["assets", "funds", "governance", "holdings", "orders", "settlement", "users"]
+
+_header_decoder = msgspec.json.Decoder(list[Entry])
+
+
+class Item(NamedTuple):
+    """A line that is a message, ready to run."""
+
+    entry: Entry
+    message: Message
+    text: bytes
+    signature: bytes
+    digest: str
+
+
+def read_header(raw: bytes, lines: int) -> list[Entry]:
+    """The batch header: arrival number and time of every line, ascending.
+
+    Raises:
+        ContractFailure: it does not fit the lines.
+    """
+    try:
+        entries = _header_decoder.decode(raw)
+    except msgspec.DecodeError as problem:
+        raise ContractFailure(f"the batch header cannot be read: {problem}") from problem
+    if len(entries) != lines or not 1 <= lines <= LINES_MAX:
+        raise ContractFailure(f"the header has {len(entries)} entries for {lines} lines")
+    numbers = [entry.number for entry in entries]
+    if any(after <= before for before, after in zip(numbers, numbers[1:], strict=False)):
+        raise ContractFailure("the header's arrival numbers do not ascend")
+    return entries
+
+
+def read_message(raw: bytes) -> tuple[Message, bytes, bytes] | Result:
+    """Message, text and signature of a line; or the result that refuses it."""
+    try:
+        line = read_line(raw)
+        form = decode(line.text)
+        if not isinstance(form, Message):
+            return Result("", Code.UNKNOWN_MESSAGE, f"{form.NAME} is not sent to the ledger")
+        return form, line.text.encode(), bytes.fromhex(line.signature)
+    except UnknownName as problem:
+        return Result("", Code.UNKNOWN_MESSAGE, problem.message)
+    except InvalidField as problem:
+        return Result("", Code.FIELD_INVALID, problem.message)
+    except MalformedText as problem:
+        return Result("", Code.MALFORMED, problem.message)
+    except ValueError:
+        return Result("", Code.MALFORMED, "the signature is not hexadecimal")
+
+
+def execute(context: Context, header: bytes, lines: Sequence[bytes]) -> list[Result]:
+    """Runs all lines. Raises ContractFailure where the batch as a whole is not in order."""
+    entries = read_header(header, len(lines))
+    if entries[-1].time > context.timestamp_ms or entries[0].time > context.timestamp_ms:
+        raise ContractFailure("the transaction is older than an arrival in it")
+    read = [read_message(line) for line in lines]
+    items = [
+        one if isinstance(one, Result) else Item(entry, one[0], one[1], one[2], sm3_hex(one[1]))
+        for entry, one in zip(entries, read, strict=True)
+    ]
+    _declare(context, [item for item in items if isinstance(item, Item)])
+    network = authorised(context)
+    checks = Checks(context, network, [item for item in items if isinstance(item, Item)])
+    return [item if isinstance(item, Result) else _run(context, item, checks) for item in items]
+
+
+def authorised(context: Context) -> Network:
+    """The network's record, if the caller is its front-end. Raises ContractFailure."""
+    network = context.get(state.NETWORK, Network)
+    if network is None:
+        raise ContractFailure("the ledger is not initialised", hint="Call init first")
+    parameters = network.parameters
+    caller = context.caller
+    if (caller.msp, caller.fingerprint) != (
+        parameters.frontend_msp,
+        parameters.frontend_certificate,
+    ):
+        raise ContractFailure(
+            "only the front-end may call execute",
+            hint="Send messages to the front-end, or use its identity while it does not run",
+        )
+    return network
+
+
+def _declare(context: Context, items: list[Item]) -> None:
+    reads: list[str] = [state.NETWORK]
+    writes: list[str] = []
+    for item in items:
+        keys = item.message.keys(item.entry)
+        reads += keys.reads
+        writes += keys.writes
+    context.declare(reads, writes)
+
+
+class Checks:
+    """The verdicts on all signatures of a batch, by (key, text, signature)."""
+
+    def __init__(self, context: Context, network: Network, items: list[Item]) -> None:
+        wanted: dict[Signed, None] = {}
+        for item in items:
+            signatory = find_signatory(context, network, item.message.sender)
+            if signatory is not None:
+                wanted[bytes.fromhex(signatory.key), item.text, item.signature] = None
+            for claim in _claims(item):
+                wanted[claim] = None
+        self._verdicts = dict(zip(wanted, verify_many(list(wanted)), strict=True))
+
+    def sender(self, item: Item, signatory: Signatory) -> bool:
+        """Whether the sender's key of this moment signed the text."""
+        return self._holds((bytes.fromhex(signatory.key), item.text, item.signature))
+
+    def claims(self, item: Item) -> bool:
+        """Whether every signature carried inside holds."""
+        return all(self._holds(claim) for claim in _claims(item))
+
+    def _holds(self, signed: Signed) -> bool:
+        verdict = self._verdicts.get(signed)
+        if verdict is None:
+            # An earlier line of the batch changed the key.
+            verdict = self._verdicts[signed] = verify_many([signed])[0]
+        return verdict
+
+
+def _claims(item: Item) -> list[Signed]:
+    return [
+        (bytes.fromhex(claim.public_key), claim.text.encode(), bytes.fromhex(claim.signature))
+        for claim in item.message.claims()
+    ]
+
+
+def _run(context: Context, item: Item, checks: Checks) -> Result:
+    """Authenticates one message, executes it within a savepoint and records its result."""
+    message, identity = item.message, item.message.identity
+    network = context.get(state.NETWORK, Network)
+    assert network is not None
+    signatory = find_signatory(context, network, message.sender)
+    if signatory is None:
+        return Result(identity, Code.SIGNER_UNKNOWN, f"{message.sender} is not known here")
+    if not checks.sender(item, signatory):
+        return Result(identity, Code.SIGNATURE_INVALID, f"not signed by {message.sender}")
+    first = context.get(state.result(identity), Outcome)
+    if first is not None:
+        if first.text != item.digest:
+            return Result(identity, Code.ID_REUSED, "another text has this identity")
+        return Result(identity, first.code, first.detail, dict(first.data), repeated=True)
+    if signatory.revoked:
+        return Result(identity, Code.KEY_REVOKED, f"the key of {message.sender} is revoked")
+    run = Run(context, network, item.entry, item.digest, signatory)
+    try:
+        with context.savepoint():
+            _check_terms(run, item, checks)
+            code, data = EFFECTS[type(message)](run, message)
+        result = Result(identity, code, "", data)
+    except Refusal as refusal:
+        result = Result(identity, refusal.code, refusal.detail, refusal.data)
+    context.put(
+        state.result(identity),
+        Outcome(
+            item.digest, item.entry.number, item.entry.time, result.code, result.detail, result.data
+        ),
+    )
+    return result
+
+
+def _check_terms(run: Run, item: Item, checks: Checks) -> None:
+    """What holds for every message before its own rules."""
+    message = item.message
+    if message.network != run.network.digest:
+        raise Refusal(Code.WRONG_NETWORK, "the text was signed for another ledger")
+    if run.signatory.role not in message.ROLES:
+        raise Refusal(Code.ROLE_NOT_ALLOWED, f"{run.signatory.role} does not send {message.NAME}")
+    if message.valid_until < run.now:
+        raise Refusal(Code.EXPIRED, f"valid until {message.valid_until}, it is {run.now}")
+    if run.signatory.party is not None:
+        check_active(run.signatory.party)
+    if not checks.claims(item):
+        raise Refusal(Code.PROOF_INVALID, "a signature carried in the text does not hold")

@@ -1,0 +1,124 @@
+"""What the effect of one message works with, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from ufmi.contract import Context
+from ufmi.protocol import Code, Entry, Message, Role
+from ufmi.protocol import keys as state
+from ufmi.protocol.records import Address, Key, Network, Party
+
+Data = dict[str, Any]
+
+
+class Refusal(Exception):
+    """Ends one message with a code. What the message changed is undone."""
+
+    def __init__(self, code: Code, detail: str = "", **data: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+        self.data: Data = data
+
+
+class Signatory(NamedTuple):
+    """Who a sender is on the ledger, and the key that his signatures are verified with."""
+
+    role: Role
+    key: str
+    revoked: bool
+    party: Party | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One message in execution."""
+
+    context: Context
+    network: Network
+    entry: Entry
+    digest: str  # SM3 of the message's text
+    signatory: Signatory
+
+    @property
+    def now(self) -> int:
+        """Contract time, milliseconds since 1970, UTC."""
+        return self.context.timestamp_ms
+
+
+# An effect returns its code and the data of its result, or raises Refusal.
+Effect = Callable[[Run, Any], tuple[Code, Data]]
+EFFECTS: dict[type[Message], Effect] = {}
+_Effect = TypeVar("_Effect", bound=Effect)
+
+
+def effect(kind: type[Message]) -> Callable[[_Effect], _Effect]:
+    """Registers the function that executes messages of one class."""
+
+    def register(function: _Effect) -> _Effect:
+        EFFECTS[kind] = function
+        return function
+
+    return register
+
+
+def require(holds: object, code: Code, detail: str = "") -> None:
+    """Refuses unless the condition holds."""
+    if not holds:
+        raise Refusal(code, detail)
+
+
+def valid_key(keys: tuple[Key, ...]) -> Key:
+    """The newest key; it may be revoked."""
+    return keys[-1]
+
+
+def find_signatory(context: Context, network: Network, sender: str) -> Signatory | None:
+    """Looks a sender up: party, operator key, front-end or wallet address; None if unknown."""
+    if sender[0] in "NM":
+        party = context.get(state.party(sender), Party)
+        if party is None:
+            return None
+        key = valid_key(party.keys)
+        return Signatory(Role(party.role), key.key, key.until != 0, party)
+    service = network.services.get(sender)
+    if service is not None:
+        return Signatory(Role(service.role), service.key.key, service.key.until != 0)
+    address = context.get(state.address(sender), Address)
+    if address is None:
+        return None
+    return Signatory(Role.WALLET, address.key.key, address.key.until != 0)
+
+
+def active_party(run: Run, institution: str, role: Role) -> Party:
+    """The party if it is admitted in this role and active; else refuses."""
+    party = run.context.get(state.party(institution), Party)
+    if party is None or party.role != role:
+        raise Refusal(Code.PARTY_UNKNOWN, f"{institution} is not admitted as {role}")
+    check_active(party)
+    return party
+
+
+def check_active(party: Party) -> None:
+    require(party.active and not party.frozen, Code.PARTY_INACTIVE, f"{party.id} is not active")
+
+
+def open_market(run: Run, market: str) -> None:
+    """Refuses unless trading is on, everywhere and in the market, and the sender belongs to it."""
+    require(not run.network.halted, Code.MARKET_HALTED, "all trading is halted")
+    active_party(run, market, Role.MARKET)
+    party = run.signatory.party
+    require(party and party.market in ("", market), Code.PARTY_UNKNOWN, f"not of market {market}")
+
+
+def usable_address(run: Run, address: str) -> Address:
+    """The address's record if tokens may come to it; else refuses."""
+    record = run.context.get(state.address(address), Address)
+    if record is None:
+        raise Refusal(Code.ADDRESS_UNKNOWN, f"{address} belongs to nobody here")
+    require(record.key.until == 0, Code.ADDRESS_REVOKED, f"the key of {address} is revoked")
+    require(not record.frozen, Code.ADDRESS_FROZEN, f"{address} is frozen")
+    return record

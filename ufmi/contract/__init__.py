@@ -1,0 +1,24 @@
+"""Contract runtime: contracts as plain classes, state behind a Context, any ledger beneath."""
+
+from ufmi.contract.context import (
+    Caller,
+    Context,
+    Modification,
+    Stub,
+    decode_record,
+    encode_record,
+)
+from ufmi.contract.contract import Contract, evaluate, failure_text, submit
+
+__all__ = [
+    "Caller",
+    "Context",
+    "Contract",
+    "Modification",
+    "Stub",
+    "decode_record",
+    "encode_record",
+    "evaluate",
+    "failure_text",
+    "submit",
+]

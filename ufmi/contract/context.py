@@ -1,0 +1,217 @@
+"""What a contract function sees of the ledger, whichever ledger runs it.
+
+State is declared first (one read of all keys), changed within savepoints, and written once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ufmi.errors import ContractFailure, LimitExceeded, UndeclaredKey
+
+KEYS_MAX = 20_000
+VALUE_BYTES_MAX = 256 * 1024
+EVENT_BYTES_MAX = 1024 * 1024
+SCAN_MAX = 1_000
+
+
+class Modification(NamedTuple):
+    """One entry of a key's history."""
+
+    tx_id: str
+    timestamp_ms: int
+    value: bytes | None  # None: deleted
+
+
+class Stub(Protocol):
+    """What a ledger offers to the runtime for one transaction. Keys are UTF-8 texts."""
+
+    channel: str
+    tx_id: str
+    timestamp_ms: int
+    creator_msp: str
+    creator_certificate: bytes  # PEM
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]: ...
+
+    def put_many(self, items: Sequence[tuple[str, bytes | None]]) -> None: ...
+
+    def scan(self, start: str, end: str, limit: int) -> list[tuple[str, bytes]]: ...
+
+    def history(self, key: str, limit: int) -> list[Modification]: ...
+
+    def set_event(self, name: str, payload: bytes) -> None: ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The X.509 identity that proposed the transaction."""
+
+    msp: str
+    certificate: bytes  # PEM
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate in DER, hex."""
+        certificate = x509.load_pem_x509_certificate(self.certificate)
+        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+
+
+_Record = TypeVar("_Record")
+_MISSING: Any = object()
+# Dictionaries are written sorted by key, structures in declared order: one value, one encoding.
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
+def encode_record(record: Any) -> bytes:
+    """The bytes of a record in the state."""
+    return _encoder.encode(record)
+
+
+def decode_record(raw: bytes, kind: type[_Record]) -> _Record:
+    """The record that bytes of the state hold."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    found: _Record = decoder.decode(raw)
+    return found
+
+
+class Context:
+    """One transaction, as a contract function sees it.
+
+    Attributes:
+        channel: the channel's name.
+        tx_id: the transaction's id.
+        timestamp_ms: its time, milliseconds since 1970, UTC: the only clock of a contract.
+        caller: who proposed it.
+    """
+
+    def __init__(self, stub: Stub, *, read_only: bool = False) -> None:
+        self._stub = stub
+        self._read_only = read_only
+        self.channel = stub.channel
+        self.tx_id = stub.tx_id
+        self.timestamp_ms = stub.timestamp_ms
+        self.caller = Caller(stub.creator_msp, stub.creator_certificate)
+        self._raw: dict[str, bytes | None] = {}
+        self._writable: set[str] = set()
+        self._values: dict[str, Any] = {}
+        self._changed: dict[str, None] = {}
+        self._undo: list[tuple[str, Any]] | None = None
+        self._event: tuple[str, bytes] | None = None
+
+    # -- declared state ---------------------------------------------------------------------
+
+    def declare(self, reads: Iterable[str], writes: Iterable[str] = ()) -> None:
+        """Reads all keys of the transaction in one request. Only these can be used afterwards.
+
+        Raises:
+            LimitExceeded: more than KEYS_MAX keys.
+        """
+        self._writable.update(writes)
+        wanted = dict.fromkeys(reads)
+        wanted.update(dict.fromkeys(writes))
+        for known in self._raw.keys() & wanted.keys():
+            del wanted[known]
+        if len(self._raw) + len(wanted) > KEYS_MAX:
+            raise LimitExceeded(f"more than {KEYS_MAX} keys in one transaction")
+        keys = list(wanted)
+        self._raw.update(zip(keys, self._stub.get_many(keys), strict=True))
+
+    def get(self, key: str, kind: type[_Record]) -> _Record | None:
+        """The record under a declared key, or None. Treat it as unchangeable; `put` a new one."""
+        value = self._values.get(key, _MISSING)
+        if value is _MISSING:
+            try:
+                raw = self._raw[key]
+            except KeyError:
+                raise UndeclaredKey(f"the key {key} was read without being declared") from None
+            value = None if raw is None else decode_record(raw, kind)
+            self._values[key] = value
+        found: _Record | None = value
+        return found
+
+    def put(self, key: str, record: Any) -> None:
+        """Sets a key declared for writing. None deletes it."""
+        if key not in self._writable:
+            raise UndeclaredKey(f"the key {key} was written without being declared for it")
+        if self._undo is not None:
+            self._undo.append((key, self._values.get(key, _MISSING)))
+        self._values[key] = record
+        self._changed[key] = None
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undoes all writes within, and only them, where the block raises."""
+        outer, self._undo = self._undo, []
+        try:
+            yield
+        except BaseException:
+            for key, value in reversed(self._undo):
+                if value is _MISSING:
+                    del self._values[key]
+                else:
+                    self._values[key] = value
+            self._undo = outer
+            raise
+        if outer is not None:
+            outer.extend(self._undo)
+        self._undo = outer
+
+    # -- queries ----------------------------------------------------------------------------
+
+    def scan(self, start: str, end: str, limit: int) -> list[tuple[str, bytes]]:
+        """Committed keys with start ≤ key < end, ascending, at most `limit`. Queries only."""
+        self._only_queries()
+        return self._stub.scan(start, end, min(limit, SCAN_MAX))
+
+    def history(self, key: str, limit: int = SCAN_MAX) -> list[Modification]:
+        """The values that a key had, newest first. Queries only."""
+        self._only_queries()
+        return self._stub.history(key, min(limit, SCAN_MAX))
+
+    def _only_queries(self) -> None:
+        if not self._read_only:
+            raise ContractFailure(
+                "ranges and history are for evaluate functions",
+                hint="In a submit function declare the keys that it needs",
+            )
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def emit(self, name: str, payload: bytes) -> None:
+        """Sets the transaction's event. There is one; a second call replaces the first."""
+        if len(payload) > EVENT_BYTES_MAX:
+            raise LimitExceeded(f"an event is larger than {EVENT_BYTES_MAX} bytes")
+        self._event = (name, payload)
+
+    def finish(self) -> None:
+        """Hands each changed key to the ledger once, and the event. Called by the runtime."""
+        items = []
+        for key in self._changed:
+            # What a savepoint undid may be gone altogether.
+            record = self._values.get(key, _MISSING)
+            if record is _MISSING:
+                continue
+            value = None if record is None else _encoder.encode(record)
+            if value == self._raw[key]:
+                continue
+            if value is not None and len(value) > VALUE_BYTES_MAX:
+                raise LimitExceeded(f"the value of {key} is larger than {VALUE_BYTES_MAX} bytes")
+            items.append((key, value))
+        if items and self._read_only:
+            raise ContractFailure("an evaluate function cannot write")
+        self._stub.put_many(items)
+        if self._event is not None:
+            self._stub.set_event(*self._event)

@@ -1,0 +1,33 @@
+"""SM2 and SM3: keys, signatures, digests, addresses."""
+
+from ufmi.crypto._provider import Provider, Signed, found, provider, use
+from ufmi.crypto._verify import SignatureCache, cache, verify_many
+from ufmi.crypto.address import address_of, is_address
+from ufmi.crypto.keys import (
+    SIGNER_ID_DEFAULT,
+    Signer,
+    SignFunction,
+    Sm2PrivateKey,
+    Sm2PublicKey,
+)
+from ufmi.crypto.sm3 import sm3, sm3_hex
+
+__all__ = [
+    "SIGNER_ID_DEFAULT",
+    "Provider",
+    "SignFunction",
+    "SignatureCache",
+    "Signed",
+    "Signer",
+    "Sm2PrivateKey",
+    "Sm2PublicKey",
+    "address_of",
+    "cache",
+    "found",
+    "is_address",
+    "provider",
+    "sm3",
+    "sm3_hex",
+    "use",
+    "verify_many",
+]

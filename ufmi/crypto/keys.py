@@ -1,0 +1,216 @@
+"""SM2 keys as opaque objects, and signers that may be functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tongsuopy.crypto import serialization
+from tongsuopy.crypto.asymciphers import ec
+
+from ufmi.crypto import _tongsuo
+from ufmi.crypto._curve import is_private_scalar, is_public_point
+from ufmi.crypto._provider import provider
+from ufmi.crypto._verify import verify_many
+from ufmi.crypto.address import address_of
+from ufmi.errors import CryptoError, InvalidKey, InvalidSignature, WrongPassword
+
+SIGNER_ID_DEFAULT = b"1234567812345678"
+# What a foreign signing function may raise; anything else is a defect of ours.
+_SIGN_FAILURES = (OSError, RuntimeError, ValueError, TypeError)
+
+# Takes the bytes of a text, returns the signature in DER. A hardware module stands behind it.
+SignFunction = Callable[[bytes], bytes]
+
+
+class Sm2PublicKey:
+    """A point of the curve SM2 that verifies signatures."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: bytes) -> None:
+        """Takes 65 bytes, 04 ‖ x ‖ y.
+
+        Raises:
+            InvalidKey: wrong length or form, or a point off the curve.
+        """
+        if not is_public_point(raw):
+            raise InvalidKey("not an uncompressed public key on the curve SM2")
+        self._raw = bytes(raw)
+
+    @classmethod
+    def from_hex(cls, text: str) -> Sm2PublicKey:
+        """Takes 130 hexadecimal digits, 04 first. Raises InvalidKey."""
+        return cls(_from_hex(text))
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Sm2PublicKey:
+        """Takes a SubjectPublicKeyInfo in PEM. Raises InvalidKey."""
+        try:
+            key = serialization.load_pem_public_key(pem)
+            if not isinstance(key, ec.EllipticCurvePublicKey):
+                raise ValueError("not an elliptic curve key")
+            raw = key.public_bytes(
+                serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+            )
+        except Exception as problem:
+            raise InvalidKey(f"not a public key in PEM: {problem}") from problem
+        return cls(raw)
+
+    def to_bytes(self) -> bytes:
+        """65 bytes, 04 ‖ x ‖ y."""
+        return self._raw
+
+    def to_hex(self) -> str:
+        return self._raw.hex()
+
+    def to_pem(self) -> bytes:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SM2(), self._raw)
+        return bytes(
+            key.public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+
+    @property
+    def address(self) -> str:
+        """The address of this key."""
+        return address_of(self._raw)
+
+    def verify(self, signature: bytes, message: bytes) -> None:
+        """Verifies a DER signature over `message` with the default signer id.
+
+        Raises:
+            InvalidSignature: it does not fit. Nothing is returned.
+        """
+        if not verify_many([(self._raw, message, signature)])[0]:
+            raise InvalidSignature("the signature does not fit the key and the message")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sm2PublicKey) and other._raw == self._raw
+
+    def __hash__(self) -> int:
+        return hash(self._raw)
+
+    def __repr__(self) -> str:
+        return f"Sm2PublicKey({self.to_hex()})"
+
+
+class Sm2PrivateKey:
+    """A private key of SM2. Its value shows neither in its representation nor in errors."""
+
+    __slots__ = ("_public", "_raw")
+
+    def __init__(self, raw: bytes) -> None:
+        """Takes 32 bytes. Raises InvalidKey if the number is not in 1 … n − 2."""
+        if not is_private_scalar(raw):
+            raise InvalidKey("not a private key of the curve SM2")
+        self._raw = bytes(raw)
+        self._public = Sm2PublicKey(_tongsuo.public_of(self._raw))
+
+    @classmethod
+    def generate(cls, random_bytes: Callable[[int], bytes] = os.urandom) -> Sm2PrivateKey:
+        """A new key from the operating system's random generator, or another one given."""
+        while not is_private_scalar(raw := random_bytes(32)):
+            continue
+        return cls(raw)
+
+    @classmethod
+    def from_hex(cls, text: str) -> Sm2PrivateKey:
+        """Takes 64 hexadecimal digits. Raises InvalidKey."""
+        return cls(_from_hex(text))
+
+    @classmethod
+    def from_pem(cls, pem: bytes, password: str | None = None) -> Sm2PrivateKey:
+        """Takes a private key in PEM, encrypted or not.
+
+        Raises:
+            WrongPassword: the password is missing, wrong, or given for a key without one.
+            InvalidKey: not a private key of the curve SM2.
+        """
+        try:
+            key = serialization.load_pem_private_key(pem, password.encode() if password else None)
+        except TypeError as problem:
+            raise WrongPassword(str(problem)) from problem
+        except Exception as problem:
+            if b"ENCRYPTED" in pem:
+                raise WrongPassword("the key does not open with this password") from problem
+            raise InvalidKey("not a private key in PEM") from problem
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise InvalidKey("not a private key of the curve SM2")
+        return cls(int(key.private_numbers().private_value).to_bytes(32, "big"))
+
+    @classmethod
+    def load(cls, path: Path | str, password: str | None = None) -> Sm2PrivateKey:
+        """Reads a PEM file. Raises WrongPassword, InvalidKey or OSError."""
+        return cls.from_pem(Path(path).read_bytes(), password)
+
+    def to_bytes(self) -> bytes:
+        return self._raw
+
+    def to_hex(self) -> str:
+        return self._raw.hex()
+
+    def to_pem(self, password: str | None = None) -> bytes:
+        """PKCS #8 in PEM; with a password, encrypted."""
+        protection = (
+            serialization.BestAvailableEncryption(password.encode())
+            if password
+            else serialization.NoEncryption()
+        )
+        key = ec.derive_private_key(int.from_bytes(self._raw, "big"), ec.SM2())
+        return bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
+            )
+        )
+
+    def save(self, path: Path | str, password: str | None = None) -> None:
+        """Writes a PEM file that only its owner may read. Never overwrites one."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(self.to_pem(password))
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature (DER) over `message` with SM3 and the default signer id."""
+        return provider().sign(self._raw, message)
+
+    @property
+    def public_key(self) -> Sm2PublicKey:
+        return self._public
+
+    def __repr__(self) -> str:
+        return f"Sm2PrivateKey(of {self._public.address})"
+
+
+class Signer:
+    """Who signs: a public key and the function that makes signatures."""
+
+    def __init__(self, public_key: Sm2PublicKey, sign: SignFunction) -> None:
+        self.public_key = public_key
+        self._sign = sign
+
+    @classmethod
+    def of(cls, key: Sm2PrivateKey) -> Signer:
+        return cls(key.public_key, key.sign)
+
+    @property
+    def address(self) -> str:
+        return self.public_key.address
+
+    def sign(self, message: bytes) -> bytes:
+        """Signs. Raises CryptoError where the function fails or signs with another key."""
+        try:
+            signature = self._sign(message)
+        except _SIGN_FAILURES as problem:
+            raise CryptoError(f"the signing function failed: {problem}") from problem
+        self.public_key.verify(signature, message)
+        return signature
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError as problem:
+        raise InvalidKey("not hexadecimal digits") from problem

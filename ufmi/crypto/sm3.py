@@ -1,0 +1,19 @@
+"""SM3 (GB/T 32905)."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives import hashes
+
+_ALGORITHM = hashes.SM3()
+
+
+def sm3(data: bytes) -> bytes:
+    """The 32-byte SM3 digest of `data`."""
+    digest = hashes.Hash(_ALGORITHM)
+    digest.update(data)
+    return digest.finalize()
+
+
+def sm3_hex(data: bytes) -> str:
+    """The SM3 digest as 64 lower-case hexadecimal digits, the form that messages carry."""
+    return sm3(data).hex()

@@ -1,0 +1,265 @@
+"""Every error that UFMI raises: one tree, each class with a stable code.
+
+UfmiError
+├── CryptoError          UFMI-1000
+│   ├── InvalidKey           1001   not a key, or not on the curve
+│   ├── InvalidSignature     1002   the signature does not fit key and message
+│   ├── WrongPassword        1003   a key file does not open with this password
+│   └── ProviderError        1004   no SM2 implementation works here
+├── ProtocolError        UFMI-2000
+│   ├── MalformedText        2001   not a message in its one canonical form
+│   ├── InvalidField         2002   a field breaks its rule
+│   └── InvalidAmount        2003   an amount for people does not fit its unit
+├── ContractError        UFMI-3000
+│   ├── UndeclaredKey        3001   a contract touched a key that it had not declared
+│   ├── LimitExceeded        3002   more keys, bytes or messages than a transaction may have
+│   ├── UnknownFunction      3003   the contract has no such function
+│   ├── CallerNotAllowed     3004   this X.509 identity may not call the function
+│   └── ContractFailure      3005   the call fails as a whole, with a reason for its caller
+├── LedgerError          UFMI-4000
+│   ├── LedgerInUse          4001   another process owns the ledger folder
+│   ├── StoreCorrupted       4002   what is on disk contradicts itself
+│   ├── StorageFailed        4003   the disk is full or refuses
+│   ├── NotFound             4004   no such ledger, channel, block or transaction
+│   ├── AccessDenied         4005   unknown organisation, bad certificate or signature
+│   ├── PolicyError          4006   an endorsement policy cannot be read or met
+│   ├── EvaluateError        4010   a query failed
+│   ├── EndorseError         4011   the contract or the endorsers refused the proposal
+│   ├── SubmitError          4012   the orderer refused the transaction
+│   ├── CommitStatusError    4013   what became of a transaction is not known
+│   └── CommitError          4014   the transaction was ordered and found invalid
+├── FrontendError        UFMI-5000
+│   ├── Refused              5001   the front-end refused a message before the ledger
+│   ├── Backpressure         5002   too much is waiting; send again later
+│   ├── SetAside             5003   a message was taken out because its execution failed
+│   └── JournalCorrupted     5004   the intake journal contradicts itself
+└── UsageError           UFMI-6000
+    ├── ScenarioError        6001   a scenario file is wrong
+    ├── BookError            6002   a bank's or registry's own book refuses
+    └── BadReceipt           6003   an arrival receipt does not prove what it should
+"""
+
+from __future__ import annotations
+
+
+class UfmiError(Exception):
+    """Base of the tree.
+
+    `code` is stable and may be matched on; `hint` says what to do; `transaction_id` is the ledger
+    transaction concerned, where there is one; `retryable` says whether the same call can succeed
+    later without any change.
+    """
+
+    code = "UFMI-0000"
+    hint_default = ""
+    retryable = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        transaction_id: str = "",
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.hint_default
+        self.transaction_id = transaction_id
+        if retryable is not None:
+            self.retryable = retryable
+
+    def __str__(self) -> str:
+        text = f"{self.code}: {self.message}"
+        if self.transaction_id:
+            text += f" (transaction {self.transaction_id})"
+        return f"{text}. {self.hint}" if self.hint else text
+
+
+class CryptoError(UfmiError):
+    code = "UFMI-1000"
+
+
+class InvalidKey(CryptoError):
+    code = "UFMI-1001"
+    hint_default = "Check that the key was copied whole and belongs to the curve SM2"
+
+
+class InvalidSignature(CryptoError):
+    code = "UFMI-1002"
+    hint_default = "Sign exactly the bytes of the text with the sender's own key"
+
+
+class WrongPassword(CryptoError):
+    code = "UFMI-1003"
+    hint_default = "Give the password that the key file was saved with"
+
+
+class ProviderError(CryptoError):
+    code = "UFMI-1004"
+    hint_default = "Install the package's dependencies again; `ufmi version` shows what is found"
+
+
+class ProtocolError(UfmiError):
+    code = "UFMI-2000"
+
+
+class MalformedText(ProtocolError):
+    code = "UFMI-2001"
+    hint_default = "docs/messages.md shows the form of every message"
+
+
+class InvalidField(ProtocolError):
+    """A field breaks its rule. `field` names it."""
+
+    code = "UFMI-2002"
+
+    def __init__(self, field: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"field {field}: {problem}", hint=hint)
+        self.field = field
+
+
+class InvalidAmount(ProtocolError):
+    code = "UFMI-2003"
+
+
+class ContractError(UfmiError):
+    code = "UFMI-3000"
+
+
+class UndeclaredKey(ContractError):
+    code = "UFMI-3001"
+
+
+class LimitExceeded(ContractError):
+    code = "UFMI-3002"
+    hint_default = "Send fewer or smaller messages in one transaction"
+
+
+class UnknownFunction(ContractError):
+    code = "UFMI-3003"
+
+
+class CallerNotAllowed(ContractError):
+    code = "UFMI-3004"
+
+
+class ContractFailure(ContractError):
+    code = "UFMI-3005"
+
+
+class LedgerError(UfmiError):
+    code = "UFMI-4000"
+
+
+class LedgerInUse(LedgerError):
+    code = "UFMI-4001"
+    hint_default = "Stop the other process, or work on another folder with --data"
+    retryable = True
+
+
+class StoreCorrupted(LedgerError):
+    code = "UFMI-4002"
+    hint_default = "Restore the folder from a backup; do not write to it"
+
+
+class StorageFailed(LedgerError):
+    code = "UFMI-4003"
+    hint_default = "Free space on the disk and start again; everything acknowledged is kept"
+
+
+class NotFound(LedgerError):
+    code = "UFMI-4004"
+
+
+class AccessDenied(LedgerError):
+    code = "UFMI-4005"
+
+
+class PolicyError(LedgerError):
+    code = "UFMI-4006"
+
+
+class EvaluateError(LedgerError):
+    code = "UFMI-4010"
+
+
+class EndorseError(LedgerError):
+    code = "UFMI-4011"
+
+
+class SubmitError(LedgerError):
+    code = "UFMI-4012"
+
+
+class CommitStatusError(LedgerError):
+    code = "UFMI-4013"
+    hint_default = "Ask for the status of the transaction again, by its id"
+    retryable = True
+
+
+class CommitError(LedgerError):
+    """The transaction is in a block and invalid. `status` is Fabric's validation code by name."""
+
+    code = "UFMI-4014"
+
+    def __init__(self, status: str, *, transaction_id: str, block: int) -> None:
+        retryable = status in ("MVCC_READ_CONFLICT", "PHANTOM_READ_CONFLICT")
+        super().__init__(
+            f"the transaction was found invalid in block {block}: {status}",
+            hint="Make and send the transaction anew" if retryable else "",
+            transaction_id=transaction_id,
+            retryable=retryable,
+        )
+        self.status = status
+        self.block = block
+
+
+class FrontendError(UfmiError):
+    code = "UFMI-5000"
+
+
+class Refused(FrontendError):
+    """A message that the front-end did not take. `result_code` says why, as on the ledger.
+
+    Nothing was recorded: the id is free and the message, put right, may be sent again.
+    """
+
+    code = "UFMI-5001"
+
+    def __init__(self, result_code: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"refused with {result_code}: {problem}", hint=hint)
+        self.result_code = result_code
+        self.problem = problem
+
+
+class Backpressure(FrontendError):
+    code = "UFMI-5002"
+    hint_default = "Wait for results of what was sent, then send again"
+    retryable = True
+
+
+class SetAside(FrontendError):
+    code = "UFMI-5003"
+    hint_default = "The operator finds the message in set-aside.jsonl and the reason in the log"
+
+
+class JournalCorrupted(FrontendError):
+    code = "UFMI-5004"
+    hint_default = "Restore the folder from a backup; do not write to it"
+
+
+class UsageError(UfmiError):
+    code = "UFMI-6000"
+
+
+class ScenarioError(UsageError):
+    code = "UFMI-6001"
+
+
+class BookError(UsageError):
+    code = "UFMI-6002"
+
+
+class BadReceipt(UsageError):
+    code = "UFMI-6003"

@@ -1,0 +1,38 @@
+"""The messages: one module a protocol of the guide; texts, signing, roles, declared keys, records.
+
+Importing the package registers every form.
+"""
+
+from ufmi.protocol import assets, funds, governance, holdings, orders, settlement, users
+from ufmi.protocol.kinds import AMOUNT_MAX, Role, Side
+from ufmi.protocol.lines import Line, read_line, sign
+from ufmi.protocol.message import FORMS, Claim, Entry, Form, Keys, Message, UnknownName, decode
+from ufmi.protocol.results import ACCEPTED, UNRECORDED, Code, Result
+
+__all__ = [
+    "ACCEPTED",
+    "AMOUNT_MAX",
+    "FORMS",
+    "UNRECORDED",
+    "Claim",
+    "Code",
+    "Entry",
+    "Form",
+    "Keys",
+    "Line",
+    "Message",
+    "Result",
+    "Role",
+    "Side",
+    "UnknownName",
+    "assets",
+    "decode",
+    "funds",
+    "governance",
+    "holdings",
+    "orders",
+    "read_line",
+    "settlement",
+    "sign",
+    "users",
+]

@@ -1,0 +1,116 @@
+"""资产登记: registration of an asset's unified code in UAR (guide chapter 8)."""
+
+from __future__ import annotations
+
+from ufmi.protocol import keys as state
+from ufmi.protocol.codes import asset_code, mark_code
+from ufmi.protocol.kinds import (
+    AssetClass,
+    AssetCode,
+    Currency,
+    Decimals,
+    Digest,
+    DigestOrNone,
+    Flag,
+    Institution,
+    Mark,
+    Opaque,
+    Role,
+    Time,
+    TxId,
+)
+from ufmi.protocol.message import Entry, Form, Keys, Message, form, message
+from ufmi.protocol.results import Result
+
+
+@message("P1", Role.BROKER)
+class P1(Message, frozen=True):
+    """注册资产 (8.5.1): codes for an asset of a registry and for the money of a bank."""
+
+    tx: TxId
+    ag: Institution
+    registry_asset: Opaque  # the asset's id in the ARS
+    bank: Institution
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    registry: Institution
+    currency: Currency
+
+    @property
+    def asset(self) -> str:
+        """The unified asset code (8.3)."""
+        return asset_code(self.registry, self.registry_asset)
+
+    @property
+    def mark(self) -> str:
+        """The code of the bank's money (8.3.1)."""
+        return mark_code(self.bank, self.currency)
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys(
+            (state.party(self.bank), state.party(self.registry), state.asset(self.asset)),
+            (state.mark(self.mark), state.listing(self.ag, self.tx)),
+        )
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.registry,)
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        answer = P1Result(
+            tx=self.tx, ag=self.ag, code=result.code, asset=self.asset, mark=self.mark
+        )
+        return [(self.ag, answer)]
+
+
+@message("P1.registry", Role.REGISTRY)
+class P1Registry(Message, frozen=True):
+    """8.5.1.5.1: the registry's answer to P1: what the asset is."""
+
+    tx: TxId
+    registry_asset: Opaque
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    ag: Institution
+    accepted: Flag
+    answered: Digest  # SM3 of the text of the P1
+    name: Opaque
+    asset_class: AssetClass
+    decimals: Decimals  # a whole unit is 10^decimals of the smallest
+    currency: Currency
+    document: DigestOrNone  # SM3 of the salted document about the product
+
+    @property
+    def reference(self) -> str:
+        return f"{self.ag}/{self.tx}"
+
+    @property
+    def asset(self) -> str:
+        return asset_code(self.sender, self.registry_asset)
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys((), (state.listing(self.ag, self.tx), state.asset(self.asset)))
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.ag,)
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        outcome = str(result.data.get("outcome", result.code))
+        mark = str(result.data.get("mark", ""))
+        answer = P1Result(tx=self.tx, ag=self.ag, code=outcome, asset=self.asset, mark=mark)
+        to = [self.sender, self.ag] if result.accepted else [self.sender]
+        return [(party, answer) for party in to]
+
+
+@form("P1.result")
+class P1Result(Form, frozen=True):
+    """8.5.1.5.2 d: the unified asset code, and whether the instruction succeeded."""
+
+    tx: TxId
+    ag: Institution
+    code: Opaque
+    asset: AssetCode
+    mark: Mark

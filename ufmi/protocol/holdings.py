@@ -1,0 +1,117 @@
+"""资产映射: an asset locked in its registry becomes tokens, one for one (guide chapter 10)."""
+
+from __future__ import annotations
+
+from ufmi.protocol import keys as state
+from ufmi.protocol.codes import asset_code
+from ufmi.protocol.kinds import (
+    Address,
+    Amount,
+    AmountOrZero,
+    AssetCode,
+    Digest,
+    Flag,
+    Institution,
+    Opaque,
+    Role,
+    Time,
+    TxId,
+    User,
+)
+from ufmi.protocol.message import Entry, Form, Keys, Message, form, message
+from ufmi.protocol.results import Result
+
+
+@message("Z1", Role.WALLET)
+class Z1(Message, frozen=True):
+    """资产上链 (10.4.1): a user brings an asset onto the ledger, signed by the address itself."""
+
+    tx: TxId
+    ag: Institution
+    broker_user: Opaque
+    unified: User
+    address: Address
+    registry_asset: Opaque
+    quantity: Amount  # in the asset's smallest unit
+    # Ours.
+    network: Digest
+    sender: Address  # the receiving address
+    valid_until: Time
+    registry: Institution
+
+    @property
+    def asset(self) -> str:
+        return asset_code(self.registry, self.registry_asset)
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys(
+            (state.user(self.unified), state.party(self.registry), state.asset(self.asset)),
+            (state.onchain(self.address, self.tx),),
+        )
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.registry,)
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        if result.accepted:
+            return []
+        answer = Z1Result(
+            tx=self.tx,
+            address=self.address,
+            code=result.code,
+            asset=self.asset,
+            quantity=0,
+        )
+        return [(self.sender, answer), (self.ag, answer)]
+
+
+@message("Z1.locked", Role.REGISTRY)
+class Z1Locked(Message, frozen=True):
+    """10.4.1.5.1 d: whether the registry locked the asset. Then the tokens come into being."""
+
+    tx: TxId
+    locked: Flag
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    ag: Institution
+    address: Address
+    asset: AssetCode
+    quantity: Amount
+    answered: Digest  # SM3 of the text of the Z1
+
+    @property
+    def reference(self) -> str:
+        return f"{self.address}/{self.tx}"
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys(
+            (state.address(self.address), state.asset(self.asset)),
+            (state.onchain(self.address, self.tx), state.holding(self.address, self.asset)),
+        )
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.ag,)
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        outcome = str(result.data.get("outcome", result.code))
+        answer = Z1Result(
+            tx=self.tx,
+            address=self.address,
+            code=outcome,
+            asset=self.asset,
+            quantity=self.quantity if outcome == "OK" else 0,
+        )
+        return [(party, answer) for party in (self.ag, self.sender, self.address)]
+
+
+@form("Z1.result")
+class Z1Result(Form, frozen=True):
+    """10.4.1.5.2 b, c: success or not, code, quantity, receiving address."""
+
+    tx: TxId
+    address: Address
+    code: Opaque
+    asset: AssetCode
+    quantity: AmountOrZero

@@ -1,0 +1,57 @@
+"""Signed lines: what is submitted, journaled, forwarded and executed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ufmi.crypto import Signer, sm3_hex
+from ufmi.errors import MalformedText
+from ufmi.protocol.message import Message, decode
+
+LINE_BYTES_MAX = 40_000
+DOCUMENTS_MAX = 8
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One signed message as JSON: text, signature (hex of DER), documents beside it.
+
+    Documents are checked against the digests in the text and kept off the ledger.
+    """
+
+    text: str
+    signature: str
+    documents: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SM3 of the text, which receipts and confirmations name."""
+        return sm3_hex(self.text.encode())
+
+    def encode(self) -> bytes:
+        return _encoder.encode(self)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Line)
+
+
+def read_line(raw: bytes | str) -> Line:
+    """Reads a line. Raises MalformedText."""
+    if len(raw) > LINE_BYTES_MAX:
+        raise MalformedText(f"the line is longer than {LINE_BYTES_MAX} bytes")
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        raise MalformedText(f"not a line of JSON with text and signature: {problem}") from problem
+
+
+def sign(message: Message, signer: Signer, documents: tuple[str, ...] = ()) -> Line:
+    """Signs a message.
+
+    Raises:
+        InvalidField, MalformedText: the message breaks a rule of its form.
+        CryptoError: the signing function failed.
+    """
+    text = message.text()
+    decode(text)
+    return Line(text, signer.sign(text.encode()).hex(), documents)

@@ -1,0 +1,266 @@
+"""The records of the state of channel `udl`: JSON, fields in declared order.
+
+`v` is the version of a record's form; an older form is brought up to date when it is read.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Base of all records."""
+
+
+class Key(Record, frozen=True):
+    """A key and the time in which it was valid (milliseconds since 1970, UTC; 0: still is)."""
+
+    key: str
+    since: int
+    until: int = 0
+
+
+class Service(Record, frozen=True):
+    """A key of UFMI itself: an operator's or the front-end's."""
+
+    role: str
+    key: Key
+
+
+class InitParameters(Record, frozen=True):
+    """What `init` is given, as JSON. Their digest names the network for ever."""
+
+    nonce: str  # makes two ledgers with the same operators differ
+    operators: tuple[str, ...]  # public keys, hex
+    threshold: int  # m: how many operator keys an admission needs
+    frontend_msp: str
+    frontend_certificate: str  # SHA-256 of the X.509 certificate (DER), hex
+    frontend_key: str  # SM2, hex: signs receipts and its own messages
+    clock: str = "system"  # or "controlled", for tests and demonstrations
+    v: int = 1
+
+
+class Network(Record, frozen=True):
+    """The ledger's init parameters, its operators and what holds for everything."""
+
+    digest: str  # SM3 of the init parameters: the `network` field of every text
+    parameters: InitParameters
+    services: dict[str, Service]  # by the address of the key
+    halted: bool = False
+    v: int = 1
+
+
+class Party(Record, frozen=True):
+    """A market or an institution admitted by the operator (7.3.2: M and N)."""
+
+    id: str
+    role: str
+    market: str
+    name: str
+    keys: tuple[Key, ...]
+    active: bool = True
+    frozen: bool = False
+    v: int = 1
+
+
+class Account(Record, frozen=True):
+    """A user's account with one broker, and what bank and registry say of it (7.3.4)."""
+
+    broker: str
+    broker_user: str
+    bank: str
+    bank_user: str
+    registry: str
+    registry_user: str
+    tx: str
+    answered: str  # SM3 of the text of the X1, which the answers name
+    document: str
+    addresses: tuple[str, ...]  # usable once bank and registry have confirmed the account
+    bank_confirmed: str = ""  # "", Y or N
+    registry_confirmed: str = ""
+    bank_document: str = ""
+    registry_document: str = ""
+
+    @property
+    def status(self) -> str:
+        if "N" in (self.bank_confirmed, self.registry_confirmed):
+            return "REFUSED"
+        both = self.bank_confirmed == self.registry_confirmed == "Y"
+        return "ACTIVE" if both else "PENDING"
+
+
+class User(Record, frozen=True):
+    """A user's unified account in UIDR (7.3.2: L and 9 digits)."""
+
+    id: str
+    person: str
+    accounts: tuple[Account, ...]
+    v: int = 1
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses onto which the user's tokens may come."""
+        active = [account for account in self.accounts if account.status == "ACTIVE"]
+        return tuple([address for account in active for address in account.addresses])
+
+
+class PersonIndex(Record, frozen=True):
+    """Which user a person is: one person is one user in the whole market (7.3.1)."""
+
+    user: str
+    v: int = 1
+
+
+class Address(Record, frozen=True):
+    """An address of a user and its key."""
+
+    address: str
+    user: str
+    key: Key
+    frozen: bool = False
+    v: int = 1
+
+
+class Asset(Record, frozen=True):
+    """An asset in UAR (8.3)."""
+
+    code: str
+    registry: str
+    registry_asset: str
+    name: str
+    asset_class: str
+    decimals: int
+    currency: str
+    document: str
+    halted: bool = False
+    frozen: bool = False
+    v: int = 1
+
+
+class Mark(Record, frozen=True):
+    """The money of one bank in one currency (8.3.1)."""
+
+    code: str
+    bank: str
+    currency: str
+    unit: int  # decimals of the smallest unit
+    v: int = 1
+
+
+class Listing(Record, frozen=True):
+    """A P1 that waits for `P1.registry`."""
+
+    answered: str
+    asset: str
+    mark: str
+    registry: str
+    currency: str
+    valid_until: int
+    open: bool = True
+    outcome: str = ""
+    v: int = 1
+
+
+class Deposit(Record, frozen=True):
+    """A Y1 that waits for `Y1.locked`."""
+
+    answered: str
+    bank: str
+    address: str
+    mark: str
+    amount: int
+    valid_until: int
+    open: bool = True
+    outcome: str = ""
+    v: int = 1
+
+
+class Onchain(Record, frozen=True):
+    """A Z1 that waits for `Z1.locked`."""
+
+    answered: str
+    ag: str
+    registry: str
+    asset: str
+    quantity: int
+    valid_until: int
+    open: bool = True
+    outcome: str = ""
+    v: int = 1
+
+
+class Cash(Record, frozen=True):
+    """Free money of one address: mark → amount in the smallest unit. No zero entries."""
+
+    marks: dict[str, int]
+    v: int = 1
+
+
+class Holding(Record, frozen=True):
+    """Free tokens of one asset on one address."""
+
+    quantity: int
+    v: int = 1
+
+
+class OrderRecord(Record, frozen=True):
+    """An order: its limits, what is left of it and what it holds for that."""
+
+    asset_class: str
+    asset: str
+    side: str
+    price: int
+    quantity: int
+    rest: int
+    currency: str
+    publisher: str
+    adopters: tuple[str, ...]
+    matchers: tuple[str, ...]
+    broadcast: bool
+    valid_until: int
+    text: str  # SM3 of the wallet's ORDER text
+    held_cash: dict[str, int]  # mark → amount, of a buy order
+    held: int  # tokens, of a sell order
+    status: str = "OPEN"  # FILLED, CANCELLED, EXPIRED
+    v: int = 1
+
+
+class Proposal(Record, frozen=True):
+    """Operator keys that approved the same proposal."""
+
+    terms: str  # SM3 over what all approvals must agree in
+    approvals: tuple[str, ...]  # addresses of operator keys
+    done: bool = False
+    v: int = 1
+
+
+class Outcome(Record, frozen=True):
+    """The recorded result of a message: exactly one for each identity."""
+
+    text: str  # SM3 of the text
+    number: int  # arrival
+    time: int
+    code: str
+    detail: str = ""
+    data: dict[str, str | int | list[str]] = {}
+    v: int = 1
+
+
+# Which record stands under the keys of each prefix, for queries and tools.
+RECORDS: dict[str, type[Record]] = {
+    "network": Network,
+    "party": Party,
+    "user": User,
+    "person": PersonIndex,
+    "address": Address,
+    "asset": Asset,
+    "mark": Mark,
+    "listing": Listing,
+    "deposit": Deposit,
+    "onchain": Onchain,
+    "cash": Cash,
+    "holding": Holding,
+    "order": OrderRecord,
+    "proposal": Proposal,
+    "result": Outcome,
+}

@@ -1,0 +1,88 @@
+"""结算管理: what matchers matched is settled in order of arrival, atomically (guide chapter 12)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from ufmi.protocol import keys as state
+from ufmi.protocol.kinds import (
+    Amount,
+    AmountOrZero,
+    Decimals,
+    Digest,
+    Institution,
+    Market,
+    Opaque,
+    Role,
+    Side,
+    Time,
+    TxId,
+    list_of,
+)
+from ufmi.protocol.message import Entry, Form, Keys, Message, form, message, struct_kind
+from ufmi.protocol.orders import OrderReference
+from ufmi.protocol.results import Result
+
+ORDERS_MAX = 12
+LEGS_MAX = 12
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One exchange: the buy order and the sell order by their place in the list, from 0."""
+
+    buy: Decimals
+    sell: Decimals
+    quantity: Amount
+    price: Amount
+
+
+@message("T1", Role.MATCHER)
+class T1(Message, frozen=True):
+    """清结算 (12.4): settles trades between two or more orders of one asset, all or nothing."""
+
+    tx: TxId
+    orders: Annotated[
+        tuple[OrderReference, ...], list_of(struct_kind(OrderReference), ORDERS_MAX, least=2)
+    ]
+    quantity: Amount  # over all legs
+    price: AmountOrZero  # of every leg; 0 where the legs' prices differ
+    trade_time: Time
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    market: Market
+    legs: Annotated[tuple[Leg, ...], list_of(struct_kind(Leg), LEGS_MAX, least=1)]
+
+    def touches(self, entry: Entry) -> Keys:
+        reads = [state.party(self.market)]
+        writes = []
+        for order in self.orders:
+            reads += (state.asset(order.asset), state.address(order.address))
+            # A buyer gets back what a better price saves, a seller the rest of an order that ends.
+            writes.append(state.order(order.address, order.number))
+            writes.append(state.cash(order.address))
+            if order.side is Side.BUY:
+                writes.append(state.holding(order.address, order.asset))
+        return Keys(tuple(reads), tuple(writes))
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        answer = T1Result(
+            tx=self.tx,
+            code=result.code,
+            quantity=self.quantity if result.accepted else 0,
+            detail=result.detail[:64],
+        )
+        return [(self.sender, answer)]
+
+
+@form("T1.result")
+class T1Result(Form, frozen=True):
+    """12.4.6: settled or rejected (驳回), with the reason."""
+
+    tx: TxId
+    code: Opaque
+    quantity: AmountOrZero
+    detail: Opaque
