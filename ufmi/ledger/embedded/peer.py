@@ -1,0 +1,158 @@
+"""Endorsing: runs contracts for proposals and signs what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from ufmi.contract import failure_text
+from ufmi.errors import (
+    AccessDenied,
+    EndorseError,
+    EvaluateError,
+    LedgerError,
+    NotFound,
+    PolicyError,
+    UfmiError,
+)
+from ufmi.ledger import policy
+from ufmi.ledger.embedded import rwset
+from ufmi.ledger.embedded.channel import RECENT_MAX, EmbeddedChannel
+from ufmi.ledger.embedded.simulator import Simulation, endorsement_of
+from ufmi.ledger.identity import Identity
+from ufmi.ledger.proposals import (
+    Call,
+    Malformed,
+    build_envelope,
+    read_proposal,
+    response_payload,
+)
+from ufmi.ledger.protos import SUCCESS, chaincode_event, proposal_response
+
+_log = structlog.get_logger("ufmi.ledger")
+
+
+class Peers:
+    """The endorsing peers of one channel, one an organisation."""
+
+    def __init__(self, channel: EmbeddedChannel, peers: dict[str, Identity]) -> None:
+        self._channel = channel
+        self._peers = peers
+        # The fewest that meet each contract's policy; found once, since policies do not change.
+        self._groups: dict[str, tuple[str, ...]] = {}
+
+    def evaluate(self, signed: Any) -> Any:
+        """Runs a query; returns its `Response`. Raises EvaluateError or AccessDenied."""
+        call = self._authenticated(signed)
+        try:
+            payload, _ = self._simulate(call)
+        except UfmiError as problem:
+            raise _failed(EvaluateError, call, problem) from problem
+        return proposal_response.Response(status=SUCCESS, payload=payload)
+
+    def endorse(self, signed: Any, organisations: Sequence[str]) -> Any:
+        """Runs a proposal and endorses it; returns the unsigned `Envelope`.
+
+        Raises:
+            EndorseError: the contract refused, or no peers meet the policy.
+            AccessDenied: the proposal is not a member's.
+        """
+        call = self._authenticated(signed)
+        if self._channel.store.transaction(call.tx_id) is not None:
+            raise EndorseError("the transaction id was used before", transaction_id=call.tx_id)
+        try:
+            endorsers = self._endorsers(call.contract, organisations)
+            payload, simulation = self._simulate(call)
+        except UfmiError as problem:
+            raise _failed(EndorseError, call, problem) from problem
+        sets = simulation.result()
+        endorsed = response_payload(
+            call,
+            rwset.encode(sets),
+            proposal_response.Response(status=SUCCESS, payload=payload),
+            _event_bytes(call, simulation),
+            "1",
+        )
+        endorsements = [
+            proposal_response.Endorsement(
+                endorser=peer.serialized, signature=endorsement_of(peer, endorsed)
+            )
+            for peer in endorsers
+        ]
+        self._remember(endorsed, sets)
+        return build_envelope(call, endorsed, endorsements)
+
+    def _authenticated(self, signed: Any) -> Call:
+        try:
+            call = read_proposal(signed.proposal_bytes)
+        except Malformed as problem:
+            raise EndorseError(problem.message) from problem
+        member = self._channel.membership.member(call.creator)
+        try:
+            member.verify(signed.signature, signed.proposal_bytes)
+        except AccessDenied as problem:
+            problem.transaction_id = call.tx_id
+            raise
+        return call
+
+    def _simulate(self, call: Call) -> tuple[bytes, Simulation]:
+        channel = self._channel
+        contract = channel.contracts.get(call.contract)
+        if contract is None or call.contract not in channel.policies:
+            raise NotFound(f"channel {channel.name} has no contract {call.contract!r}")
+        with channel.lock:
+            simulation = Simulation(call, channel.store, channel.history)
+            try:
+                payload = contract.invoke(simulation, call.function, call.arguments)
+            except UfmiError:
+                raise
+            except Exception as problem:
+                # A defect of the contract. Its transaction fails; the ledger goes on.
+                _log.exception("contract failed", contract=call.contract, function=call.function)
+                raise LedgerError(failure_text(problem)) from problem
+        return payload, simulation
+
+    def _endorsers(self, contract: str, organisations: Sequence[str]) -> list[Identity]:
+        if contract not in self._channel.policies:
+            raise NotFound(f"channel {self._channel.name} has no contract {contract!r}")
+        group = tuple(organisations)
+        if not group:
+            if contract not in self._groups:
+                self._groups[contract] = policy.smallest_group(
+                    self._channel.policies[contract], sorted(self._peers)
+                )
+            group = self._groups[contract]
+        missing = [name for name in group if name not in self._peers]
+        if missing:
+            raise PolicyError(f"no peer of {', '.join(missing)} is in channel {self._channel.name}")
+        return [self._peers[name] for name in group]
+
+    def _remember(self, endorsed: bytes, sets: rwset.ReadWriteSet) -> None:
+        with self._channel.lock:
+            recent = self._channel.endorsed
+            while len(recent) >= RECENT_MAX:
+                del recent[next(iter(recent))]
+            recent[endorsed] = sets
+
+
+def _event_bytes(call: Call, simulation: Simulation) -> bytes:
+    if simulation.event is None:
+        return b""
+    name, payload = simulation.event
+    return bytes(
+        chaincode_event.ChaincodeEvent(
+            chaincode_id=call.contract, tx_id=call.tx_id, event_name=name, payload=payload
+        ).SerializeToString()
+    )
+
+
+def _failed(kind: type[LedgerError], call: Call, problem: UfmiError) -> LedgerError:
+    """The error for a client: what the contract or ledger said, with the transaction's id."""
+    return kind(
+        f"{call.contract}.{call.function}: {problem.code}: {problem.message}",
+        hint=problem.hint,
+        transaction_id=call.tx_id,
+        retryable=problem.retryable,
+    )

@@ -1,0 +1,75 @@
+"""One contract call against committed state: what it reads and writes, without effect yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ufmi.contract import Modification
+from ufmi.ledger.embedded.rwset import ReadWriteSet, Version
+from ufmi.ledger.embedded.statestore import StateStore, state_key
+from ufmi.ledger.identity import Identity
+from ufmi.ledger.proposals import Call
+from ufmi.ledger.protos import identities
+
+# Gives a key's history, newest first, at most so many.
+HistoryReader = Callable[[str, str, int], list[Modification]]
+
+
+class Simulation:
+    """The stub that the contract runtime works on. See `ufmi.contract.Stub`."""
+
+    def __init__(self, call: Call, store: StateStore, read_history: HistoryReader) -> None:
+        creator = identities.SerializedIdentity.FromString(call.creator)
+        self.channel = call.channel
+        self.tx_id = call.tx_id
+        self.timestamp_ms = call.time_ms
+        self.creator_msp = str(creator.mspid)
+        self.creator_certificate = bytes(creator.id_bytes)
+        self.event: tuple[str, bytes] | None = None
+        self._namespace = call.contract
+        self._store = store
+        self._read_history = read_history
+        self._reads: dict[str, Version] = {}
+        self._writes: dict[str, bytes | None] = {}
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        values: list[bytes | None] = []
+        found = self._store.get_many(self._namespace, keys)
+        for key, entry in zip(keys, found, strict=True):
+            if entry is None:
+                self._reads[key] = None
+                values.append(None)
+            else:
+                values.append(entry[0])
+                self._reads[key] = entry[1]
+        return values
+
+    def put_many(self, items: Sequence[tuple[str, bytes | None]]) -> None:
+        for key, _ in items:
+            state_key(self._namespace, key)
+        self._writes.update(items)
+
+    def scan(self, start: str, end: str, limit: int) -> list[tuple[str, bytes]]:
+        found: list[tuple[str, bytes]] = []
+        if limit <= 0:
+            return found
+        for key, (value, _) in self._store.scan(self._namespace, start, end):
+            found.append((key, value))
+            if len(found) == limit:
+                break
+        return found
+
+    def history(self, key: str, limit: int) -> list[Modification]:
+        return self._read_history(self._namespace, key, limit)
+
+    def set_event(self, name: str, payload: bytes) -> None:
+        self.event = (name, payload)
+
+    def result(self) -> ReadWriteSet:
+        """What the call read and wrote."""
+        return ReadWriteSet(self._namespace, self._reads, self._writes)
+
+
+def endorsement_of(peer: Identity, endorsed: bytes) -> bytes:
+    """A peer's signature over what it endorses."""
+    return peer.sign(endorsed + peer.serialized)

@@ -1,0 +1,207 @@
+"""State, history and indexes of one channel: LMDB behind the block file.
+
+Changes gather in memory and reach LMDB in large synced transactions, so the store may lag behind
+the block file; at start it is brought up from there. Being always synced, it is whole after any
+crash.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import lmdb
+
+from ufmi.errors import LimitExceeded, StorageFailed, StoreCorrupted
+from ufmi.ledger.embedded.blockfile import Location
+from ufmi.ledger.embedded.rwset import Version
+
+KEY_BYTES_MAX = 400
+_MAP_BYTES = 1 << 38
+_FLUSH_ENTRIES = 120_000
+_VERSION = struct.Struct(">QI")
+_LOCATION = struct.Struct(">IQI")
+_NUMBER = struct.Struct(">Q")
+# First byte of every key in LMDB.
+_STATE, _HISTORY, _BLOCK, _TRANSACTION, _META = b"s", b"h", b"b", b"t", b"m"
+_HEIGHT = _META + b"height"
+_COMMIT_HASH = _META + b"commit"
+
+# A value with the version that wrote it.
+Versioned = tuple[bytes, tuple[int, int]]
+
+
+def state_key(namespace: str, key: str) -> bytes:
+    """The name of a key in the store. Raises LimitExceeded."""
+    raw = f"{namespace}\0{key}".encode()
+    if len(raw) > KEY_BYTES_MAX:
+        raise LimitExceeded(f"a key is longer than {KEY_BYTES_MAX} bytes")
+    return _STATE + raw
+
+
+class StateStore:
+    """What a channel's blocks have come to. `height` is the number of blocks it reflects."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lmdb = lmdb.open(str(folder), map_size=_MAP_BYTES, max_dbs=0, subdir=True)
+            self._reader = self._lmdb.begin()
+        except lmdb.Error as problem:
+            raise StoreCorrupted(
+                f"the state store {folder} cannot be opened: {problem}",
+                hint="Move the folder `state` away; it is built anew from the blocks",
+            ) from problem
+        self._pending: dict[bytes, bytes | None] = {}
+        self._held = 0  # while above zero nothing reaches LMDB
+        raw = self._get(_HEIGHT)
+        self.height = _NUMBER.unpack(raw)[0] if raw else 0
+        self.commit_hash = self._get(_COMMIT_HASH) or b""
+
+    # -- reading ----------------------------------------------------------------------------
+
+    def _get(self, key: bytes) -> bytes | None:
+        try:
+            return self._pending[key]
+        except KeyError:
+            found: bytes | None = self._reader.get(key)
+            return found
+
+    def get(self, namespace: str, key: str) -> Versioned | None:
+        """A key's value and version, or None."""
+        return self._versioned(self._get(state_key(namespace, key)))
+
+    def get_many(self, namespace: str, keys: Sequence[str]) -> list[Versioned | None]:
+        """The same for many keys."""
+        get, versioned = self._get, self._versioned
+        return [versioned(get(state_key(namespace, key))) for key in keys]
+
+    @staticmethod
+    def _versioned(raw: bytes | None) -> Versioned | None:
+        return None if raw is None else (raw[12:], _VERSION.unpack_from(raw))
+
+    def version(self, namespace: str, key: str) -> Version:
+        """The version of a key's value, or None if it has none."""
+        raw = self._get(state_key(namespace, key))
+        return None if raw is None else _VERSION.unpack_from(raw)
+
+    def scan(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, Versioned]]:
+        """Keys with start ≤ key < end in order of their UTF-8 bytes; "" for end is no end."""
+        head = _STATE + namespace.encode() + b"\0"
+        last = head + end.encode() if end else head[:-1] + b"\x01"
+        for key, raw in self._merged(head + start.encode(), last):
+            yield key[len(head) :].decode(), (raw[12:], _VERSION.unpack_from(raw))
+
+    def _merged(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Entries of LMDB and of what has not reached it yet, the latter winning."""
+        fresh = sorted(key for key in self._pending if start <= key < end)
+        stored = self._stored(start, end)
+        previous = None
+        for key, _, raw in heapq.merge(
+            [(key, 0, self._pending[key]) for key in fresh],
+            ((key, 1, raw) for key, raw in stored),
+            key=lambda entry: entry[:2],
+        ):
+            if key != previous and raw is not None:
+                yield key, raw
+            previous = key
+
+    def _stored(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        cursor = self._reader.cursor()
+        if cursor.set_range(start):
+            for key, raw in cursor:
+                if key >= end:
+                    return
+                yield key, raw
+
+    def history(self, namespace: str, key: str) -> list[tuple[int, int]]:
+        """The versions of a key (block, transaction), oldest first."""
+        head = _HISTORY + namespace.encode() + b"\0" + key.encode() + b"\0"
+        return [
+            _VERSION.unpack(name[len(head) :])
+            for name, _ in self._merged(head, head + b"\xff" * 13)
+            if len(name) == len(head) + 12
+        ]
+
+    def location(self, number: int) -> Location | None:
+        """Where a block lies."""
+        raw = self._get(_BLOCK + _NUMBER.pack(number))
+        return None if raw is None else _LOCATION.unpack(raw)
+
+    def transaction(self, tx_id: str) -> tuple[int, int, int] | None:
+        """Block, place and validation code of a transaction."""
+        raw = self._get(_TRANSACTION + tx_id.encode())
+        if raw is None:
+            return None
+        block, at = _VERSION.unpack_from(raw)
+        return block, at, raw[12]
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def apply(
+        self,
+        number: int,
+        location: Location,
+        transactions: Sequence[tuple[str, int]],
+        writes: Sequence[tuple[str, str, int, bytes | None]],
+        commit_hash: bytes,
+    ) -> None:
+        """Takes in a block: (id, code) of its transactions and (namespace, key, place, value)."""
+        pending = self._pending
+        pending[_BLOCK + _NUMBER.pack(number)] = _LOCATION.pack(*location)
+        for at, (tx_id, code) in enumerate(transactions):
+            name = _TRANSACTION + tx_id.encode()
+            # A repeated id is invalid; the first one keeps the name.
+            if tx_id and self._get(name) is None:
+                pending[name] = _VERSION.pack(number, at) + bytes([code])
+        for namespace, key, at, value in writes:
+            name = f"{namespace}\0{key}".encode()
+            version = _VERSION.pack(number, at)
+            pending[_STATE + name] = None if value is None else version + value
+            pending[_HISTORY + name + b"\0" + version] = b""
+        self.height = number + 1
+        self.commit_hash = commit_hash
+        if len(pending) >= _FLUSH_ENTRIES and not self._held:
+            self.flush()
+
+    def flush(self) -> None:
+        """Brings everything that has gathered into LMDB, durably."""
+        if not self._pending:
+            return
+        self._pending[_HEIGHT] = _NUMBER.pack(self.height)
+        self._pending[_COMMIT_HASH] = self.commit_hash
+        try:
+            with self._lmdb.begin(write=True) as transaction:
+                for key, value in sorted(self._pending.items()):
+                    if value is None:
+                        transaction.delete(key)
+                    else:
+                        transaction.put(key, value)
+        except lmdb.Error as problem:
+            # Nothing is lost: the blocks are on the disk, the changes stay in memory.
+            raise StorageFailed(f"the state store cannot be written: {problem}") from problem
+        self._pending = {}
+        self._reader.abort()
+        self._reader = self._lmdb.begin()
+
+    def hold(self) -> dict[bytes, bytes | None]:
+        """Keeps changes in memory from now on; returns what `revert` needs."""
+        self._held += 1
+        return dict(self._pending)
+
+    def revert(self, pending: dict[bytes, bytes | None], height: int, commit_hash: bytes) -> None:
+        """Goes back to where `hold` was called."""
+        self._held -= 1
+        self._pending = pending
+        self.height = height
+        self.commit_hash = commit_hash
+
+    def close(self) -> None:
+        """Flushes and closes."""
+        try:
+            self.flush()
+        finally:
+            self._reader.abort()
+            self._lmdb.close()
