@@ -29,7 +29,7 @@ UfmiError
 │   ├── CommitStatusError    4013   what became of a transaction is not known
 │   └── CommitError          4014   the transaction was ordered and found invalid
 ├── FrontendError        UFMI-5000
-│   ├── Refused              5001   the front-end refused a message before the ledger
+│   ├── Refused              5001   a message was refused, by the front-end or the contract
 │   ├── Backpressure         5002   too much is waiting; send again later
 │   ├── SetAside             5003   a message was taken out because its execution failed
 │   └── JournalCorrupted     5004   the intake journal contradicts itself
@@ -220,17 +220,25 @@ class FrontendError(UfmiError):
 
 
 class Refused(FrontendError):
-    """A message that the front-end did not take. `result_code` says why, as on the ledger.
+    """A message that was refused. `result_code` says why; docs/codes.md lists them.
 
-    Nothing was recorded: the id is free and the message, put right, may be sent again.
+    `recorded` tells whether the refusal is on the ledger. Where it is not, the message's id is
+    free and the message, put right, may be sent again; where it is, it needs a new id.
     """
 
     code = "UFMI-5001"
 
-    def __init__(self, result_code: str, problem: str, *, hint: str = "") -> None:
-        super().__init__(f"refused with {result_code}: {problem}", hint=hint)
+    def __init__(
+        self, result_code: str, problem: str, *, recorded: bool = False, transaction_id: str = ""
+    ) -> None:
+        super().__init__(
+            f"refused with {result_code}: {problem}",
+            hint="Take a new transaction id for another try" if recorded else "",
+            transaction_id=transaction_id,
+        )
         self.result_code = result_code
         self.problem = problem
+        self.recorded = recorded
 
 
 class Backpressure(FrontendError):

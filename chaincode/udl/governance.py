@@ -67,6 +67,7 @@ def admit(run: Run, message: Admit) -> tuple[Code, Data]:
         Code.SENDER_MISMATCH,
         "a market has an id M… and belongs to no other; an institution has an id N…",
     )
+    done = approved(run, message)
     known = run.context.get(state.party(message.party), Party)
     if known is not None:
         require(known.role == message.role, Code.PARTY_EXISTS, f"admitted as {known.role}")
@@ -74,7 +75,7 @@ def admit(run: Run, message: Admit) -> tuple[Code, Data]:
         used = [key.key for key in known.keys]
         require(message.key not in used, Code.KEY_UNKNOWN, "the key was revoked")
         require(len(used) < KEYS_MAX, Code.TOO_MANY, f"more than {KEYS_MAX} keys")
-    if not approved(run, message):
+    if not done:
         return Code.PENDING, {}
     key = Key(message.key, run.now)
     if known is None:
@@ -94,8 +95,9 @@ def revoke(run: Run, message: Revoke) -> tuple[Code, Data]:
         Code.ROLE_NOT_ALLOWED,
         "only the subject itself and the operator revoke a key",
     )
+    done = own or approved(run, message)
     _revocable(run, message)
-    if not own and not approved(run, message):
+    if not done:
         return Code.PENDING, {}
     _mark_revoked(run, message)
     return Code.OK, {"subject": message.subject}

@@ -76,6 +76,16 @@ class Network:
         for message in self.gateway.transport.deliver(self._seek_envelope(seek)):
             yield Block(message)
 
+    def past_blocks(self, start: int = 0) -> Iterator[Block]:
+        """The blocks that are there, from `start` to the newest at the time of the call."""
+        seek = orderer.SeekInfo(
+            start=_specified(start),
+            stop=orderer.SeekPosition(newest=orderer.SeekNewest()),
+            behavior=orderer.SeekInfo.BLOCK_UNTIL_READY,
+        )
+        for message in self.gateway.transport.deliver(self._seek_envelope(seek)):
+            yield Block(message)
+
     def _seek_envelope(self, seek: Any) -> Any:
         transport, identity = self.gateway.transport, self.gateway.identity
         nonce = transport.random_bytes(_NONCE_BYTES)

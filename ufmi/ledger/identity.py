@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificate
 
 from ufmi.errors import AccessDenied
 from ufmi.ledger.protos import identities
@@ -62,6 +63,12 @@ class Identity:
                 mspid=self.msp, id_bytes=self.certificate
             ).SerializeToString()
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate in DER, hex."""
+        certificate = load_pem_x509_certificate(self.certificate)
+        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
     def sign(self, message: bytes) -> bytes:
         """Signs the SHA-256 of a message."""

@@ -21,7 +21,6 @@ from ufmi.ledger.blocks import (
     header_hash,
 )
 from ufmi.ledger.embedded import rwset
-from ufmi.ledger.embedded.blockfile import BlockFile
 from ufmi.ledger.embedded.genesis import genesis_block
 from ufmi.ledger.embedded.rwset import ReadWriteSet
 from ufmi.ledger.embedded.statestore import StateStore
@@ -30,6 +29,7 @@ from ufmi.ledger.embedded.validator import Checked, Validator
 from ufmi.ledger.identity import Identity, sha256
 from ufmi.ledger.msp import Membership
 from ufmi.ledger.protos import VALID, common
+from ufmi.recordlog import HEAD_BYTES, RecordLog
 
 RECENT_MAX = 256
 _FAILED_MAX = 10_000
@@ -65,7 +65,7 @@ class EmbeddedChannel:
         self.endorsed: dict[bytes, ReadWriteSet] = {}
         self.failed: dict[str, LedgerError] = {}
         self._orderer = orderer
-        self._blocks = BlockFile(folder / "blocks")
+        self._blocks = RecordLog(folder / "blocks", ".blocks")
         self.store = StateStore(folder / "state")
         self.validator = Validator(name, membership, self.policies, self.store, self.endorsed)
         self._tip = b""
@@ -144,7 +144,7 @@ class EmbeddedChannel:
         message.metadata.metadata[COMMIT_HASH] = common.Metadata(
             value=commit_hash
         ).SerializeToString()
-        location = self._blocks.append(message.SerializeToString())
+        (location,) = self._blocks.append([message.SerializeToString()])
         self.store.apply(
             int(message.header.number),
             location,
@@ -178,17 +178,13 @@ class EmbeddedChannel:
 
     def _recover(self) -> None:
         """Brings the state up from the block file, from where it was last flushed."""
-        start = (0, 0)
+        start = None
         if self.height:
             location = self.store.location(self.height - 1)
             if location is None:
                 raise StoreCorrupted(f"the index of channel {self.name} lacks its newest block")
-            try:
-                last = Block.from_bytes(self._blocks.read(location))
-            except IndexError as problem:
-                raise StoreCorrupted(f"channel {self.name} lacks block files") from problem
-            self._tip = last.hash
-            start = (location[0], location[1] + 8 + location[2])
+            self._tip = Block.from_bytes(self._blocks.read(location)).hash
+            start = (location[0], location[1] + HEAD_BYTES + location[2])
         for location, raw in self._blocks.scan(start):
             block = Block.from_bytes(raw)
             header = block.message.header

@@ -73,7 +73,7 @@ class EmbeddedLedger:
         except BaseException:
             self.close()
             raise
-        self.clock.not_before(self._newest_time())
+        self.clock.not_before(self.newest_time())
 
     @classmethod
     def create(
@@ -145,7 +145,7 @@ class EmbeddedLedger:
         peers = {msp: self.identity(msp, "peer0") for msp in topology.organisations}
         self._peers[name] = Peers(channel, peers)
 
-    def _newest_time(self) -> int:
+    def newest_time(self) -> int:
         """The time of the newest transaction, before which the clock must not go on."""
         newest = 0
         for channel in self._channels.values():

@@ -15,8 +15,8 @@ from pathlib import Path
 import lmdb
 
 from ufmi.errors import LimitExceeded, StorageFailed, StoreCorrupted
-from ufmi.ledger.embedded.blockfile import Location
 from ufmi.ledger.embedded.rwset import Version
+from ufmi.recordlog import Location
 
 KEY_BYTES_MAX = 400
 _MAP_BYTES = 1 << 38

@@ -1,0 +1,16 @@
+"""The front-end: intake, journal, receipts, arrival order, batches, deliveries."""
+
+from ufmi.frontend.batches import Executed
+from ufmi.frontend.deliveries import Delivery, deliveries_of, executed_lines
+from ufmi.frontend.frontend import Frontend, Ticket
+from ufmi.frontend.receipts import Receipt
+
+__all__ = [
+    "Delivery",
+    "Executed",
+    "Frontend",
+    "Receipt",
+    "Ticket",
+    "deliveries_of",
+    "executed_lines",
+]

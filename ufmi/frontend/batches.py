@@ -1,0 +1,93 @@
+"""Batches: queued messages that may run together, in order of arrival where they conflict."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from ufmi.frontend.receipts import Receipt
+from ufmi.protocol import Entry, Keys, Message, Result
+
+LINES_MAX = 500
+BYTES_MAX = 512 * 1024
+WINDOW = 2_000
+
+
+@dataclass
+class Executed:
+    """A message with its result and where it stands."""
+
+    result: Result
+    block: int
+    transaction_id: str
+
+
+@dataclass
+class Queued:
+    """A message on its way to the ledger."""
+
+    entry: Entry
+    message: Message
+    line: bytes  # text and signature, as `execute` takes it
+    receipt: Receipt | None
+    keys: Keys
+    done: Future[Executed] = field(default_factory=Future)
+
+
+class KeyLocks:
+    """Which keys the batches in flight read and write."""
+
+    def __init__(self) -> None:
+        self._readers: Counter[str] = Counter()
+        self._writers: Counter[str] = Counter()
+
+    def free(self, keys: Keys) -> bool:
+        """Whether a message with these keys conflicts with none that holds."""
+        return not (
+            any(key in self._writers for key in keys.reads)
+            or any(key in self._writers or key in self._readers for key in keys.writes)
+        )
+
+    def hold(self, keys: Keys) -> None:
+        self._readers.update(keys.reads)
+        self._writers.update(keys.writes)
+
+    def release(self, batch: Iterable[Queued]) -> None:
+        for item in batch:
+            _subtract(self._readers, item.keys.reads)
+            _subtract(self._writers, item.keys.writes)
+
+
+def _subtract(counts: Counter[str], keys: Iterable[str]) -> None:
+    for key in keys:
+        if counts[key] > 1:
+            counts[key] -= 1
+        else:
+            del counts[key]
+
+
+def form_batch(queue: deque[Queued], locks: KeyLocks) -> list[Queued]:
+    """Takes the next messages that conflict neither with batches in flight nor, out of order,
+    with messages that have to wait. The batch holds its keys.
+    """
+    batch: list[Queued] = []
+    waiting: list[Queued] = []
+    ahead = KeyLocks()
+    size = 0
+    while queue and len(batch) < LINES_MAX and len(batch) + len(waiting) < WINDOW:
+        item = queue[0]
+        if size + len(item.line) > BYTES_MAX and batch:
+            break
+        queue.popleft()
+        if locks.free(item.keys) and ahead.free(item.keys):
+            batch.append(item)
+            size += len(item.line)
+        else:
+            waiting.append(item)
+            ahead.hold(item.keys)
+    queue.extendleft(reversed(waiting))
+    for item in batch:
+        locks.hold(item.keys)
+    return batch

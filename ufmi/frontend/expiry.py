@@ -1,0 +1,103 @@
+"""Watches deadlines: what has expired is ended by an `EXPIRE` that the front-end itself sends."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Callable
+
+from ufmi.crypto import Signer
+from ufmi.ledger import Contract
+from ufmi.protocol import Line, Message, Result, sign
+from ufmi.protocol.assets import P1
+from ufmi.protocol.funds import Y1
+from ufmi.protocol.governance import Expire
+from ufmi.protocol.holdings import Z1
+from ufmi.protocol.orders import S1
+
+_VALID_MS = 3_600_000
+_PAGE = 1_000
+
+# Deadline, kind, owner, number, side, asset.
+Deadline = tuple[int, str, str, str, str, str]
+
+
+def deadline_of(message: Message, result: Result) -> Deadline | None:
+    """What an accepted message leaves open, and until when."""
+    if not result.accepted or result.repeated:
+        return None
+    if isinstance(message, S1):
+        order = message.order
+        asset = order.asset if order.side == "SELL" else ""
+        return (order.valid_until, "ORDER", order.address, order.number, str(order.side), asset)
+    if isinstance(message, Y1):
+        return (message.valid_until, "DEPOSIT", message.ag, message.tx, "", "")
+    if isinstance(message, Z1):
+        return (message.valid_until, "ONCHAIN", message.address, message.tx, "", "")
+    if isinstance(message, P1) and result.code == "PENDING":
+        return (message.valid_until, "LISTING", message.ag, message.tx, "", "")
+    return None
+
+
+def open_deadlines(contract: Contract) -> list[Deadline]:
+    """Everything on the ledger that is open, for a front-end that starts."""
+    found: list[Deadline] = []
+    for key, record in scan(contract, "order/"):
+        if record["status"] == "OPEN":
+            _, owner, number = key.split("/")
+            asset = record["asset"] if record["side"] == "SELL" else ""
+            found.append((record["valid_until"], "ORDER", owner, number, record["side"], asset))
+    for kind in ("DEPOSIT", "ONCHAIN", "LISTING"):
+        for key, record in scan(contract, f"{kind.lower()}/"):
+            if record["open"]:
+                _, owner, number = key.split("/")
+                found.append((record["valid_until"], kind, owner, number, "", ""))
+    return found
+
+
+def scan(contract: Contract, prefix: str) -> list[tuple[str, dict]]:  # type: ignore[type-arg]
+    """All records whose keys begin with a prefix, read page by page."""
+    start, end = prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    found: list[tuple[str, dict]] = []  # type: ignore[type-arg]
+    while True:
+        raw = contract.evaluate("scan", start.encode(), end.encode(), str(_PAGE).encode())
+        page = json.loads(raw)
+        found += [(key, record) for key, record in page]
+        if len(page) < _PAGE:
+            return found
+        start = page[-1][0] + "\x00"
+
+
+class Expirer:
+    """Deadlines in order of time."""
+
+    def __init__(self, signer: Signer, random_bytes: Callable[[int], bytes]) -> None:
+        self._signer = signer
+        self._random_bytes = random_bytes
+        self._heap: list[Deadline] = []
+
+    def add(self, deadline: Deadline) -> None:
+        heapq.heappush(self._heap, deadline)
+
+    def due(self, network: str, now_ms: int) -> list[Line]:
+        """Signed `EXPIRE` messages for everything whose time has passed."""
+        lines = []
+        while self._heap and self._heap[0][0] < now_ms:
+            _, kind, owner, number, side, asset = heapq.heappop(self._heap)
+            lines.append(
+                sign(
+                    Expire(
+                        tx=self._random_bytes(12).hex(),
+                        kind=kind,
+                        owner=owner,
+                        number=number,
+                        network=network,
+                        sender=self._signer.address,
+                        valid_until=now_ms + _VALID_MS,
+                        side=side,
+                        asset=asset,
+                    ),
+                    self._signer,
+                )
+            )
+        return lines

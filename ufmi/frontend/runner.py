@@ -1,0 +1,124 @@
+"""Runs batches on the ledger: tries again what may be, isolates what cannot run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from ufmi.errors import (
+    CommitError,
+    CommitStatusError,
+    ContractError,
+    EndorseError,
+    LedgerError,
+    LimitExceeded,
+    SetAside,
+    UndeclaredKey,
+)
+from ufmi.frontend.batches import Executed, Queued
+from ufmi.frontend.deliveries import header
+from ufmi.ledger import Contract
+from ufmi.protocol import Result
+from ufmi.recordlog import RecordLog
+
+ATTEMPTS_MAX = 6
+PAUSE_SECONDS = 0.05
+
+# A defect, an undeclared key, a limit: what one line can cause. Anything else stops the front-end,
+# or a wrong configuration would set every message aside.
+_FAILURES_OF_A_LINE = (ContractError.code, UndeclaredKey.code, LimitExceeded.code)
+
+_log = structlog.get_logger("ufmi.frontend")
+_results = msgspec.json.Decoder(list[Result])
+
+# Is told the outcome of each message, or why it was set aside.
+Done = Callable[[Queued, Executed | SetAside], None]
+
+
+class SetAsideList:
+    """Messages taken out because executing them fails as a whole: durable, for the operator."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = RecordLog(folder, ".set-aside")
+        self.numbers = {int(json.loads(raw)["number"]) for _, raw in self._log.scan()}
+
+    def add(self, item: Queued, reason: str) -> None:
+        entry = {"number": item.entry.number, "line": item.line.decode(), "reason": reason}
+        self._log.append([json.dumps(entry, ensure_ascii=False).encode()])
+        self.numbers.add(item.entry.number)
+
+    def read(self) -> list[dict[str, object]]:
+        """What was set aside: number, line, reason."""
+        return [json.loads(raw) for _, raw in self._log.scan()]
+
+    def close(self) -> None:
+        self._log.close()
+
+
+class Runner:
+    """Executes batches through the contract `udl`."""
+
+    def __init__(self, contract: Contract, set_aside: SetAsideList) -> None:
+        self._contract = contract
+        self._set_aside = set_aside
+
+    def run(self, batch: list[Queued], done: Done) -> None:
+        """Executes a batch; calls `done` once for every message, in order.
+
+        A batch that fails as a whole is halved until the message that fails alone is found.
+
+        Raises:
+            LedgerError: the ledger does not work; what has not been reported done is still due.
+        """
+        try:
+            outcomes = self._execute(batch)
+        except _ContractFailed as failed:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self.run(batch[:middle], done)
+                self.run(batch[middle:], done)
+                return
+            item, reason = batch[0], failed.reason
+            self._set_aside.add(item, reason)
+            _log.error("message set aside", number=item.entry.number, reason=reason)
+            done(item, SetAside(f"message {item.message.identity} was set aside: {reason}"))
+            return
+        for item, outcome in zip(batch, outcomes, strict=True):
+            done(item, outcome)
+
+    def _execute(self, batch: list[Queued]) -> list[Executed]:
+        arguments = (header([item.entry for item in batch]), *[item.line for item in batch])
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                endorsed = self._contract.new_proposal("execute", *arguments).endorse()
+            except EndorseError as problem:
+                if not any(code in str(problem) for code in _FAILURES_OF_A_LINE):
+                    raise
+                raise _ContractFailed(str(problem)) from problem
+            results = _results.decode(endorsed.result)
+            commit = endorsed.submit()
+            try:
+                status = commit.require_valid()
+            except (CommitError, CommitStatusError) as problem:
+                if not problem.retryable or attempt == ATTEMPTS_MAX:
+                    raise
+                # Peers at different heights, or no news yet. Executing again is safe: what was
+                # executed gives its first result.
+                _log.info("batch is tried again", attempt=attempt, reason=problem.message)
+                time.sleep(PAUSE_SECONDS * attempt)
+                continue
+            return [Executed(result, status.block, commit.transaction_id) for result in results]
+        raise LedgerError("unreachable")
+
+
+class _ContractFailed(Exception):
+    """The contract did not execute the batch."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

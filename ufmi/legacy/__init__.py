@@ -1,0 +1,1 @@
+"""Reference legacy systems: so far the books of banks and registries."""

@@ -1,0 +1,235 @@
+"""One UFMI: ledger, front-end and keys in one data folder.
+
+DIR/ledger     the embedded ledger: blocks, state, organisations
+DIR/frontend   journal, documents, progress of the front-end
+DIR/keys       SM2 keys: operator-1.pem …, frontend.pem
+DIR/books      books of reference banks and registries (demonstrations and tests)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from chaincode.udl import UdlContract
+from ufmi.contract import decode_record, encode_record
+from ufmi.crypto import Signer, Sm2PrivateKey
+from ufmi.errors import LedgerError, NotFound
+from ufmi.frontend import Frontend
+from ufmi.frontend.expiry import scan
+from ufmi.ledger import Gateway, Network
+from ufmi.ledger.embedded import EmbeddedLedger
+from ufmi.ledger.embedded.topology import OPERATOR
+from ufmi.protocol import keys as state
+from ufmi.protocol.records import (
+    Address,
+    Asset,
+    Cash,
+    InitParameters,
+    OrderRecord,
+    Outcome,
+    Party,
+    Record,
+    User,
+)
+from ufmi.protocol.records import Network as NetworkRecord
+from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock
+
+CONTRACTS = {"udl": {"udl": UdlContract()}}
+FRONTEND_MEMBER = "frontend"
+
+_Kind = TypeVar("_Kind", bound=Record)
+
+
+class Node:
+    """An open UFMI. Use it as a context manager, or `close` it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        ledger: EmbeddedLedger,
+        frontend_key: Sm2PrivateKey,
+        in_flight: int,
+        random_bytes: RandomBytes,
+    ) -> None:
+        self.folder = folder
+        self.ledger = ledger
+        self.clock: Clock = ledger.clock
+        self.random_bytes = random_bytes
+        self.gateway = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER))
+        self.channel: Network = self.gateway.network("udl")
+        self._contract = self.channel.contract("udl")
+        record = self.record(state.NETWORK, NetworkRecord)
+        if record is None:
+            raise NotFound(f"the ledger in {folder} is not initialised", hint="Run ufmi init")
+        self.network = record.digest
+        self.frontend_key = frontend_key.public_key
+        self.frontend = Frontend(
+            self.gateway,
+            folder / "frontend",
+            Signer.of(frontend_key),
+            self.clock,
+            in_flight=in_flight,
+            random_bytes=random_bytes,
+        )
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        *,
+        operators: Sequence[Sm2PrivateKey] = (),
+        threshold: int = 2,
+        clock: Clock | None = None,
+        in_flight: int = 0,
+        random_bytes: RandomBytes = os.urandom,
+        password: str | None = None,
+    ) -> Node:
+        """Founds a UFMI in a folder that has none.
+
+        Args:
+            operators: the operator's keys; three are made and saved if none are given.
+            threshold: how many of them an admission needs.
+            clock: the system's, or a controlled one for tests and demonstrations.
+            password: protects the keys that are saved.
+
+        Raises:
+            LedgerError: there is one already.
+        """
+        folder = Path(folder)
+        if (folder / "ledger" / "ledger.json").exists():
+            raise LedgerError(f"{folder} has a ledger already", hint="Take another folder")
+        keys = folder / "keys"
+        keys.mkdir(parents=True, exist_ok=True)
+        if not operators:
+            operators = [Sm2PrivateKey.generate(random_bytes) for _ in range(3)]
+            for at, key in enumerate(operators, 1):
+                key.save(keys / f"operator-{at}.pem", password)
+        frontend_key = Sm2PrivateKey.generate(random_bytes)
+        frontend_key.save(keys / "frontend.pem", password)
+        ledger = EmbeddedLedger.create(
+            folder / "ledger", CONTRACTS, clock=clock, random_bytes=random_bytes
+        )
+        try:
+            member = ledger.enrol(OPERATOR, FRONTEND_MEMBER)
+            gateway = Gateway(ledger, member)
+            parameters = InitParameters(
+                nonce=random_bytes(16).hex(),
+                operators=tuple([key.public_key.to_hex() for key in operators]),
+                threshold=threshold,
+                frontend_msp=OPERATOR,
+                frontend_certificate=member.fingerprint,
+                frontend_key=frontend_key.public_key.to_hex(),
+                clock=ledger.clock.mode,
+            )
+            contract = gateway.network("udl").contract("udl")
+            contract.submit("init", encode_record(parameters))
+            return cls(folder, ledger, frontend_key, in_flight, random_bytes)
+        except BaseException:
+            ledger.close()
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str,
+        *,
+        clock: Clock | None = None,
+        in_flight: int = 0,
+        random_bytes: RandomBytes = os.urandom,
+        password: str | None = None,
+    ) -> Node:
+        """Opens a UFMI. A ledger founded on a controlled clock goes on with one.
+
+        Raises:
+            NotFound: there is none.
+            LedgerInUse: another process has it open.
+            StoreCorrupted, JournalCorrupted: its files contradict themselves.
+        """
+        folder = Path(folder)
+        ledger = EmbeddedLedger.open(
+            folder / "ledger", CONTRACTS, clock=clock or SystemClock(), random_bytes=random_bytes
+        )
+        try:
+            if clock is None and _clock_mode(ledger) == "controlled":
+                ledger.clock = ControlledClock(ledger.newest_time())
+            key = Sm2PrivateKey.load(folder / "keys" / "frontend.pem", password)
+            return cls(folder, ledger, key, in_flight, random_bytes)
+        except BaseException:
+            ledger.close()
+            raise
+
+    # -- queries ----------------------------------------------------------------------------
+
+    def record(self, key: str, kind: type[_Kind]) -> _Kind | None:
+        """The record under a state key of channel `udl`, or None."""
+        raw = self._contract.evaluate("get", key.encode())
+        return None if raw == b"null" else decode_record(raw, kind)
+
+    def records(self, prefix: str, kind: type[_Kind]) -> list[tuple[str, _Kind]]:
+        """All records whose keys begin with a prefix such as `order/`."""
+        return [
+            (key, msgspec.convert(record, kind)) for key, record in scan(self._contract, prefix)
+        ]
+
+    def party(self, institution: str) -> Party | None:
+        """A market or institution."""
+        return self.record(state.party(institution), Party)
+
+    def user(self, unified: str) -> User | None:
+        """A user's unified account (7.3)."""
+        return self.record(state.user(unified), User)
+
+    def address(self, address: str) -> Address | None:
+        """Whose an address is."""
+        return self.record(state.address(address), Address)
+
+    def asset(self, code: str) -> Asset | None:
+        """An asset in UAR (8.3)."""
+        return self.record(state.asset(code), Asset)
+
+    def order(self, address: str, number: str) -> OrderRecord | None:
+        """An order by its owner's address and its number."""
+        return self.record(state.order(address, number), OrderRecord)
+
+    def result(self, identity: str) -> Outcome | None:
+        """The recorded result of a message by its identity."""
+        return self.record(state.result(identity), Outcome)
+
+    def cash(self, address: str) -> dict[str, int]:
+        """Free money of an address: mark → amount in the smallest unit."""
+        record = self.record(state.cash(address), Cash)
+        return dict(record.marks) if record else {}
+
+    def holdings(self, address: str) -> dict[str, int]:
+        """Free tokens of an address: asset code → quantity in the smallest unit."""
+        prefix = f"holding/{address}/"
+        return {
+            key.removeprefix(prefix): int(record["quantity"])
+            for key, record in scan(self._contract, prefix)
+        }
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Ends the front-end, flushes the ledger and lets the folder go."""
+        try:
+            self.frontend.close()
+        finally:
+            self.ledger.close()
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _clock_mode(ledger: EmbeddedLedger) -> str:
+    gateway = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER))
+    raw = gateway.network("udl").contract("udl").evaluate("get", state.NETWORK.encode())
+    return decode_record(raw, NetworkRecord).parameters.clock if raw != b"null" else "system"

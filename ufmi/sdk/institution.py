@@ -1,0 +1,102 @@
+"""What bank and registry have in common: they answer what UFMI forwards, once and for good."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ufmi.crypto import Signer
+from ufmi.errors import Refused
+from ufmi.frontend import Delivery, Executed, deliveries_of
+from ufmi.node import Node
+from ufmi.protocol import Code, Form, Line, Message, decode, read_line
+from ufmi.sdk.party import Client
+
+# What a book calls the instruction that a lock belongs to: its broker or address, its number.
+LockName = tuple[str, str]
+
+
+class Book(Protocol):
+    """A bank's or registry's own book, as far as UFMI concerns it. All amounts are integers.
+
+    Every call is durable when it returns, and repeating one changes nothing.
+    """
+
+    def knows(self, account: str) -> bool:
+        """Whether there is such an account."""
+        ...
+
+    def lock(self, name: LockName, account: str, item: str, amount: int) -> bool:
+        """Locks cash (item: currency) or an asset (item: its own id); False if it is not there."""
+        ...
+
+    def release(self, name: LockName) -> None:
+        """Gives back what was locked, unless it was confirmed."""
+        ...
+
+    def confirm(self, name: LockName) -> None:
+        """UFMI has minted: what is locked stays locked."""
+        ...
+
+    def answer(self, name: LockName, line: str = "") -> str:
+        """Keeps the signed answer to an instruction, the first one only; returns what is kept."""
+        ...
+
+    def locked_total(self, item: str) -> int:
+        """What is locked and confirmed of a currency or asset."""
+        ...
+
+
+class Institution(Client):
+    """A bank or registry with a book of its own, connected to UFMI.
+
+    It answers what is forwarded to it as it comes, and `catch_up` answers what came while it was
+    away. The first signed answer is kept in the book before it is sent, so that the same one is
+    sent again after a crash: UFMI then gives the first result.
+    """
+
+    def __init__(self, node: Node, id: str, signer: Signer, book: Book) -> None:
+        super().__init__(node, id, signer)
+        self.book = book
+        node.frontend.connect(id, self.receive)
+
+    def catch_up(self, block: int = 0) -> None:
+        """Deals with everything that UFMI sent since a block."""
+        for one in self.node.channel.past_blocks(block):
+            for delivery in deliveries_of(one):
+                if delivery.to == self.id:
+                    self.receive(delivery)
+
+    def receive(self, delivery: Delivery) -> None:
+        """Deals with one delivery; one that came before changes nothing."""
+        form = decode(delivery.text)
+        if delivery.line is None:
+            self.on_result(form)
+        elif isinstance(form, Message):
+            self.on_forward(form, delivery)
+
+    def on_forward(self, message: Message, delivery: Delivery) -> None:
+        """A message forwarded by UFMI."""
+        raise NotImplementedError
+
+    def on_result(self, form: Form) -> None:
+        """An answer by UFMI."""
+        raise NotImplementedError
+
+    def reply(self, name: LockName, message: Message) -> Executed | None:
+        """Sends the answer to an instruction, the kept one if there is one."""
+        kept = self.book.answer(name)
+        if kept:
+            recorded = self.node.result(message.identity)
+            if recorded is not None:
+                # It was executed; what follows from it is delivered by itself.
+                return None
+        else:
+            kept = self.book.answer(name, self.sign(message).encode().decode())
+        line: Line = read_line(kept)
+        try:
+            return self.send_line(line)
+        except Refused as refusal:
+            # Nothing was minted, so nothing may stay locked.
+            if refusal.result_code != Code.ID_REUSED:
+                self.book.release(name)
+            return None

@@ -1,0 +1,74 @@
+"""The operator: admits institutions and revokes keys, m of n."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ufmi.crypto import Signer, Sm2PublicKey
+from ufmi.frontend import Executed
+from ufmi.node import Node
+from ufmi.protocol import Message, Role
+from ufmi.protocol.governance import Admit, Revoke
+from ufmi.sdk.party import Client
+
+# Makes one key's approval: sender, valid_until.
+_Build = Callable[[str, int], Message]
+
+
+class Operator:
+    """The holders of operator keys, acting together.
+
+    Args:
+        signers: of as many operator keys as the threshold asks for, or more.
+    """
+
+    def __init__(self, node: Node, signers: Sequence[Signer]) -> None:
+        self.node = node
+        self._clients = [Client(node, signer.address, signer) for signer in signers]
+
+    def admit(
+        self, party: str, role: Role | str, key: Sm2PublicKey, name: str, market: str = ""
+    ) -> Executed:
+        """Admits a market or institution, or gives it a new key after a revocation.
+
+        Raises:
+            Refused: by the contract, with the result code.
+        """
+        tx = self._clients[0].new_tx()
+        return self._approve(
+            lambda sender, until: Admit(
+                tx=tx,
+                party=party,
+                role=str(role),
+                market=market,
+                name=name,
+                key=key.to_hex(),
+                network=self.node.network,
+                sender=sender,
+                valid_until=until,
+            )
+        )
+
+    def revoke(self, subject: str, key: Sm2PublicKey) -> Executed:
+        """Revokes the valid key of a party, an address or an operator. Raises Refused."""
+        tx = self._clients[0].new_tx()
+        return self._approve(
+            lambda sender, until: Revoke(
+                tx=tx,
+                subject=subject,
+                key=key.to_hex(),
+                network=self.node.network,
+                sender=sender,
+                valid_until=until,
+            )
+        )
+
+    def _approve(self, build: _Build) -> Executed:
+        """Sends the approvals one after the other until they are enough."""
+        until = self._clients[0].valid_until()
+        executed = self._clients[0].send(build(self._clients[0].id, until))
+        for client in self._clients[1:]:
+            if executed.result.code == "OK":
+                break
+            executed = client.send(build(client.id, until))
+        return executed

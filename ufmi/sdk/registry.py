@@ -1,0 +1,126 @@
+"""The registry (资产登记系统 ARS): confirms accounts and assets, locks what comes on-chain."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ufmi.crypto import Signer, sm3_hex
+from ufmi.frontend import Delivery
+from ufmi.node import Node
+from ufmi.protocol import Form, Message
+from ufmi.protocol.assets import P1, P1Registry
+from ufmi.protocol.governance import Ended
+from ufmi.protocol.holdings import Z1, Z1Locked, Z1Result
+from ufmi.protocol.users import X1, X1Registry
+from ufmi.sdk.institution import Book, Institution
+
+
+class Description(NamedTuple):
+    """What a registry says of one of its assets."""
+
+    name: str
+    asset_class: str
+    decimals: int
+    currency: str
+
+
+class Registry(Institution):
+    """A registry's connection to UFMI, over its own book.
+
+    Args:
+        assets: its assets by its own ids.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        id: str,
+        signer: Signer,
+        book: Book,
+        assets: dict[str, Description] | None = None,
+    ) -> None:
+        super().__init__(node, id, signer, book)
+        self.assets = dict(assets or {})
+
+    def on_forward(self, message: Message, delivery: Delivery) -> None:
+        if isinstance(message, X1):
+            self._confirm_account(message, delivery.unified)
+        elif isinstance(message, P1):
+            self._describe(message)
+        elif isinstance(message, Z1):
+            self._lock(message)
+
+    def _confirm_account(self, x1: X1, unified: str) -> None:
+        self.reply(
+            (x1.ag, f"x1.{x1.tx}"),
+            X1Registry(
+                tx=x1.tx,
+                registry_user=x1.registry_user,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                ag=x1.ag,
+                unified=unified,
+                accepted=self.book.knows(x1.registry_user),
+                answered=sm3_hex(x1.text().encode()),
+                document="",
+            ),
+        )
+
+    def _describe(self, p1: P1) -> None:
+        known = self.assets.get(p1.registry_asset)
+        shown = known or Description("unknown", "UNKNOWN", 0, p1.currency)
+        self.reply(
+            (p1.ag, f"p1.{p1.tx}"),
+            P1Registry(
+                tx=p1.tx,
+                registry_asset=p1.registry_asset,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                ag=p1.ag,
+                accepted=known is not None,
+                answered=sm3_hex(p1.text().encode()),
+                name=shown.name,
+                asset_class=shown.asset_class,
+                decimals=shown.decimals,
+                currency=shown.currency,
+                document="",
+            ),
+        )
+
+    def _lock(self, z1: Z1) -> None:
+        name = (z1.address, z1.tx)
+        user = self.node.user(z1.unified)
+        accounts = user.accounts if user else ()
+        owner = next((one.registry_user for one in accounts if one.broker == z1.ag), "")
+        locked = self.book.lock(name, owner, z1.registry_asset, z1.quantity)
+        self.reply(
+            name,
+            Z1Locked(
+                tx=z1.tx,
+                locked=locked,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                ag=z1.ag,
+                address=z1.address,
+                asset=z1.asset,
+                quantity=z1.quantity,
+                answered=sm3_hex(z1.text().encode()),
+            ),
+        )
+
+    def on_result(self, form: Form) -> None:
+        if isinstance(form, Z1Result):
+            name = (form.address, form.tx)
+            if form.code == "OK":
+                self.book.confirm(name)
+            else:
+                self.book.release(name)
+        elif isinstance(form, Ended) and form.kind == "ONCHAIN":
+            self.book.release((form.owner, form.number))
+
+    def locked(self, registry_asset: str) -> int:
+        """What this registry keeps locked of an asset, by its own book."""
+        return self.book.locked_total(registry_asset)
