@@ -13,7 +13,7 @@ from ufmi.protocol.kinds import (
     DigestOrNone,
     Flag,
     Institution,
-    Mark,
+    MarkOrNone,
     Opaque,
     Role,
     Time,
@@ -110,7 +110,8 @@ class P1Result(Form, frozen=True):
     """8.5.1.5.2 d: the unified asset code, and whether the instruction succeeded."""
 
     tx: TxId
-    ag: Institution
-    code: Opaque
     asset: AssetCode
-    mark: Mark
+    code: Opaque
+    # Ours.
+    ag: Institution
+    mark: MarkOrNone

@@ -113,8 +113,9 @@ class Y1Result(Form, frozen=True):
     """9.4.1.6.2 b, c: success or not, token code, quantity, cash. Not OK tells to unlock."""
 
     tx: TxId
-    ag: Institution
     code: Opaque
     mark: Mark
     quantity: AmountOrZero
     cash: AmountOrZero
+    # Ours.
+    ag: Institution

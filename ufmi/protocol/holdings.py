@@ -111,7 +111,7 @@ class Z1Result(Form, frozen=True):
     """10.4.1.5.2 b, c: success or not, code, quantity, receiving address."""
 
     tx: TxId
-    address: Address
     code: Opaque
     asset: AssetCode
     quantity: AmountOrZero
+    address: Address

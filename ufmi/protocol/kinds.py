@@ -202,6 +202,9 @@ AssetCodeOrNone = Annotated[
     str, _predicate(codes.is_asset_code, "is not an asset code, or mistyped", empty=True)
 ]
 Mark = Annotated[str, _predicate(codes.is_mark, "is not a mark of a bank's money, or mistyped")]
+MarkOrNone = Annotated[
+    str, _predicate(codes.is_mark, "is not a mark of a bank's money, or mistyped", empty=True)
+]
 AssetClass = Annotated[
     str, _pattern("[A-Z][A-Z0-9_]{0,15}", "must be 1 to 16 capitals, digits or underscores")
 ]

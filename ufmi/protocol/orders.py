@@ -127,8 +127,9 @@ class S1Result(Form, frozen=True):
     """11.5.1.5.1: legal or not, broadcast or not, adopted by whom."""
 
     tx: TxId
-    number: TxId
     legal: Flag
-    code: Opaque
     broadcast: Flag
     adopters: Annotated[tuple[str, ...], list_of(INSTITUTION, MATCHERS_MAX)]
+    # Ours.
+    number: TxId
+    code: Opaque

@@ -15,6 +15,7 @@ from ufmi.protocol.kinds import (
     Institution,
     Market,
     Opaque,
+    OpaqueOrNone,
     Role,
     Side,
     Time,
@@ -85,4 +86,4 @@ class T1Result(Form, frozen=True):
     tx: TxId
     code: Opaque
     quantity: AmountOrZero
-    detail: Opaque
+    detail: OpaqueOrNone

@@ -178,6 +178,7 @@ class X1Result(Form, frozen=True):
     """7.5.1.5.3: the account, and whether the instruction succeeded."""
 
     tx: TxId
-    ag: Institution
-    code: Opaque
     unified: UserOrNone
+    code: Opaque
+    # Ours.
+    ag: Institution
