@@ -103,6 +103,8 @@ class Frontend:
         self._outbox = Outbox(threaded=in_flight > 0)
         self._threaded = in_flight > 0
         self._lock = threading.RLock()
+        # Is shown every line with its ticket, before it is executed: for demonstrations.
+        self.observer: Callable[[Line, Ticket], None] | None = None
         runner = Runner(self._contract, self._set_aside)
         self._dispatcher = Dispatcher(runner, self._done, self._outbox.flush, in_flight)
         self._next_user = self.view.next_user()
@@ -153,12 +155,21 @@ class Frontend:
                 self.documents.keep(document)
         with self._lock:
             queued = self._take_in(accepted) if accepted else []
+            taken = iter([Ticket(item.receipt, None, item.done) for item in queued])
+            tickets = [
+                Ticket(None, one) if isinstance(one, Result) else next(taken) for one in checked
+            ]
+            self._show(lines, tickets)
             self._dispatcher.enqueue(queued)
         if not self._threaded:
             self._dispatcher.run_waiting()
             self._outbox.flush()
-        tickets = iter([Ticket(item.receipt, None, item.done) for item in queued])
-        return [Ticket(None, one) if isinstance(one, Result) else next(tickets) for one in checked]
+        return tickets
+
+    def _show(self, lines: Sequence[Line], tickets: Sequence[Ticket]) -> None:
+        if self.observer is not None:
+            for line, ticket in zip(lines, tickets, strict=True):
+                self.observer(line, ticket)
 
     def send(self, line: Line, timeout: float | None = 60.0) -> Executed:
         """Submits one message and waits for its result. Raises what `Ticket.outcome` raises."""
@@ -219,7 +230,10 @@ class Frontend:
             with self._lock:
                 checked = intake.check(due, self.view, self._clock.now_ms())
                 accepted = [one for one in checked if isinstance(one, intake.Accepted)]
-                self._dispatcher.enqueue(self._take_in(accepted))
+                queued = self._take_in(accepted) if accepted else []
+                tickets = [Ticket(item.receipt, None, item.done) for item in queued]
+                self._show([one.line for one in accepted], tickets)
+                self._dispatcher.enqueue(queued)
 
     def tick(self) -> None:
         """Does what is due by time alone. Call it now and then where nothing is submitted."""

@@ -26,6 +26,11 @@ class Operator:
         self.node = node
         self._clients = [Client(node, signer.address, signer) for signer in signers]
 
+    @property
+    def client(self) -> Client:
+        """The first key's own connection."""
+        return self._clients[0]
+
     def admit(
         self, party: str, role: Role | str, key: Sm2PublicKey, name: str, market: str = ""
     ) -> Executed:

@@ -1,0 +1,260 @@
+"""The command `ufmi`."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as package_version
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+
+from ufmi import crypto
+from ufmi.cli import keys, ledger, show
+from ufmi.cli.common import (
+    DATA_DEFAULT,
+    AsJson,
+    Data,
+    fail,
+    guarded,
+    open_node,
+    password,
+)
+from ufmi.cli.output import err, out, print_checks, print_json, show_code, show_outcome
+from ufmi.crypto import Sm2PrivateKey
+from ufmi.errors import ScenarioError, UfmiError
+from ufmi.legacy.books import SqliteBook
+from ufmi.node import Node
+from ufmi.protocol import Line, read_line
+from ufmi.reconcile import reconcile as reconcile_node
+from ufmi.scenario import Outcome, Scenario, as_data, read_scenario, start_ms
+from ufmi.scenario import run as run_scenario
+from ufmi.system import Clock, ControlledClock, SystemClock
+
+app = typer.Typer(
+    help="Shared infrastructure of regional equity markets, on an embedded ledger.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(keys.app, name="keys")
+app.add_typer(show.app, name="show")
+app.add_typer(ledger.app, name="ledger")
+
+LedgerKind = Annotated[str, typer.Option("--ledger", help="Which ledger: embedded.")]
+_PROGRESS_FROM = 200  # steps
+
+
+@app.callback()
+def _setup() -> None:
+    # Logs go to standard error, so that standard output holds answers only.
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+
+
+@app.command()
+@guarded
+def version() -> None:
+    """Show the version, and which SM2 implementations were found."""
+    out.print(f"ufmi {package_version('ufmi')}")
+    chosen = crypto.provider()
+    for one in crypto.found():
+        mark = " (in use)" if one.name == chosen.name else ""
+        out.print(f"sm2: {one.name} {one.version}{mark}")
+
+
+@app.command()
+@guarded
+def demo(ledger: LedgerKind = "embedded", data: Data = Path(), as_json: AsJson = False) -> None:
+    """Run the first trades of a small market and show them; a new folder each time."""
+    scenario = files("ufmi.scenario").joinpath("demo.toml")
+    _run(read_scenario(Path(str(scenario))), ledger, data, as_json)
+
+
+@app.command()
+@guarded
+def run(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (docs/scenarios.md).")],
+    ledger: LedgerKind = "embedded",
+    data: Data = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario file, on the ledger in --data or on a new one that is thrown away."""
+    _run(read_scenario(scenario), ledger, data, as_json)
+
+
+def _run(scenario: Scenario, ledger: str, data: Path, as_json: bool) -> None:
+    if ledger != "embedded":
+        fail(f"there is no ledger {ledger!r}; there is: embedded", 2)
+    with _node_for(scenario, data) as (node, operators):
+        outcome = _with_progress(node, scenario, operators)
+        if as_json:
+            print_json(as_data(outcome))
+        else:
+            show_outcome(outcome)
+    if not outcome.ok:
+        raise typer.Exit(1)
+
+
+def _with_progress(node: Node, scenario: Scenario, operators: list[Sm2PrivateKey]) -> Outcome:
+    if len(scenario.steps) < _PROGRESS_FROM:
+        return run_scenario(node, scenario, operators)
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task(escape(scenario.title), total=None)
+        return run_scenario(
+            node,
+            scenario,
+            operators,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+@contextmanager
+def _node_for(scenario: Scenario, data: Path) -> Iterator[tuple[Node, list[Sm2PrivateKey]]]:
+    """The ledger in a folder, founded where there is none; without one in a passing folder."""
+    passing = data == Path()
+    folder = Path(tempfile.mkdtemp(prefix="ufmi-")) if passing else data
+    try:
+        if (folder / "ledger" / "ledger.json").exists():
+            node = open_node(folder)
+        else:
+            clock = ControlledClock(start_ms(scenario))
+            node = Node.create(folder, clock=clock, password=password())
+        with node:
+            yield node, operator_keys(folder)
+    finally:
+        if passing:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def operator_keys(folder: Path) -> list[Sm2PrivateKey]:
+    """The operator keys kept in a data folder. Raises ScenarioError if there are none."""
+    paths = sorted((folder / "keys").glob("operator-*.pem"))
+    if not paths:
+        raise ScenarioError(f"{folder / 'keys'} holds no operator keys")
+    return [Sm2PrivateKey.load(path, password()) for path in paths]
+
+
+@app.command()
+@guarded
+def init(
+    data: Data = DATA_DEFAULT,
+    operators: Annotated[int, typer.Option(help="How many operator keys to make.")] = 3,
+    threshold: Annotated[int, typer.Option(help="How many of them an admission needs.")] = 2,
+    clock: Annotated[str, typer.Option(help="system, or controlled for trying out.")] = "system",
+    as_json: AsJson = False,
+) -> None:
+    """Found a ledger in the data folder, with new operator and front-end keys."""
+    if clock not in ("system", "controlled"):
+        fail("the clock is system or controlled", 2)
+    system = SystemClock()
+    chosen: Clock = system if clock == "system" else ControlledClock(system.now_ms())
+    keys_folder = data / "keys"
+    if not 1 <= threshold <= operators <= 16:
+        fail("needs 1 ≤ threshold ≤ operators ≤ 16", 2)
+    if (data / "ledger" / "ledger.json").exists():
+        fail(f"{data} has a ledger already; take another folder", 2)
+    keys_folder.mkdir(parents=True, exist_ok=True)
+    made = [Sm2PrivateKey.generate() for _ in range(operators)]
+    for at, key in enumerate(made, 1):
+        key.save(keys_folder / f"operator-{at}.pem", password())
+    with Node.create(
+        data, operators=made, threshold=threshold, clock=chosen, password=password()
+    ) as node:
+        network = node.network
+    if as_json:
+        print_json({"network": network, "data": str(data)})
+        return
+    out.print(f"network  {network}")
+    out.print(f"keys     {keys_folder} ({operators} operators, {threshold} needed; frontend)")
+
+
+@app.command()
+@guarded
+def submit(
+    file: Annotated[Path, typer.Argument(help="A file of signed lines; - for standard input.")],
+    data: Data = DATA_DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Submit signed lines, one JSON object a line, and show what became of each."""
+    raw = sys.stdin.read() if str(file) == "-" else _read(file)
+    lines: list[Line] = [read_line(line) for line in raw.splitlines() if line.strip()]
+    refused = False
+    answers = []
+    with open_node(data) as node:
+        for line in lines:
+            answer = _submit_one(node, line)
+            refused |= answer["code"] not in ("OK", "PENDING")
+            answers.append(answer)
+            if not as_json:
+                out.print(
+                    f"{show_code(str(answer['code']))}  {escape(str(answer['id']))}"
+                    f"  {escape(str(answer['detail']))}"
+                )
+    if as_json:
+        print_json(answers)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as problem:
+        fail(f"{file} cannot be read: {problem}", 2)
+
+
+def _submit_one(node: Node, line: Line) -> dict[str, object]:
+    ticket = node.frontend.submit([line])[0]
+    receipt = ticket.receipt
+    if ticket.refusal is not None:
+        refusal = ticket.refusal
+        return {"id": refusal.id, "code": refusal.code, "detail": refusal.detail, "receipt": None}
+    try:
+        executed = ticket.outcome()
+    except UfmiError as problem:
+        return {"id": "", "code": problem.code, "detail": problem.message, "receipt": receipt}
+    result = executed.result
+    return {
+        "id": result.id,
+        "code": result.code,
+        "detail": result.detail,
+        "data": result.data,
+        "block": executed.block,
+        "transaction": executed.transaction_id,
+        "receipt": receipt,
+    }
+
+
+@app.command()
+@guarded
+def reconcile(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
+    """Check every invariant of the market, against the books in the data folder."""
+    folders = sorted((data / "books").glob("*/book.sqlite"))
+    with open_node(data) as node:
+        books = {path.parent.name: SqliteBook(path.parent) for path in folders}
+        report = reconcile_node(node, books)
+        for book in books.values():
+            book.close()
+    if as_json:
+        print_json({"ok": report.ok, "checks": report.checks})
+    else:
+        print_checks(report.checks)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point."""
+    app()
