@@ -84,5 +84,6 @@ def tradable(run: Run, code: str) -> Asset:
     asset = run.context.get(state.asset(code), Asset)
     if asset is None:
         raise Refusal(Code.ASSET_UNKNOWN, f"there is no asset {code}")
-    require(not (asset.halted or asset.frozen), Code.ASSET_INACTIVE, f"{code} is halted")
+    if asset.halted or asset.frozen:
+        raise Refusal(Code.ASSET_INACTIVE, f"{code} is halted")
     return asset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chaincode.udl.assets import tradable
-from chaincode.udl.run import Data, Run, effect, open_market, require, usable_address
+from chaincode.udl.run import Data, Refusal, Run, effect, open_market, require, usable_address
 from chaincode.udl.tokens import credit_cash, credit_holding, take_cash, take_holding
 from ufmi.contract import Context
 from ufmi.crypto import sm3_hex
@@ -88,12 +88,12 @@ def money(price: int, quantity: int, asset: Asset) -> int:
     """price × quantity in the smallest currency unit. Refuses what does not divide exactly."""
     scale: int = 10**asset.decimals
     amount, remainder = divmod(price * quantity, scale)
-    require(
-        remainder == 0,
-        Code.NOT_DIVISIBLE,
-        f"{price} × {quantity} does not divide by 10^{asset.decimals}",
-    )
-    require(amount <= AMOUNT_MAX, Code.TOO_LARGE, f"the amount passes {AMOUNT_MAX}")
+    if remainder:
+        raise Refusal(
+            Code.NOT_DIVISIBLE, f"{price} × {quantity} does not divide by 10^{asset.decimals}"
+        )
+    if amount > AMOUNT_MAX:
+        raise Refusal(Code.TOO_LARGE, f"the amount passes {AMOUNT_MAX}")
     return amount
 
 

@@ -103,7 +103,8 @@ def active_party(run: Run, institution: str, role: Role) -> Party:
 
 
 def check_active(party: Party) -> None:
-    require(party.active and not party.frozen, Code.PARTY_INACTIVE, f"{party.id} is not active")
+    if party.frozen or not party.active:
+        raise Refusal(Code.PARTY_INACTIVE, f"{party.id} is not active")
 
 
 def open_market(run: Run, market: str) -> None:
@@ -111,7 +112,7 @@ def open_market(run: Run, market: str) -> None:
     require(not run.network.halted, Code.MARKET_HALTED, "all trading is halted")
     active_party(run, market, Role.MARKET)
     party = run.signatory.party
-    require(party and party.market in ("", market), Code.PARTY_UNKNOWN, f"not of market {market}")
+    require(party and party.market in ("", market), Code.PARTY_UNKNOWN, "not of this market")
 
 
 def usable_address(run: Run, address: str) -> Address:

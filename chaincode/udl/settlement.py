@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chaincode.udl.assets import tradable
 from chaincode.udl.orders import money
 from chaincode.udl.run import Data, Refusal, Run, effect, open_market, require
-from chaincode.udl.tokens import credit_cash, credit_holding, pick, without
+from chaincode.udl.tokens import credit_cash, credit_holding, take
 from ufmi.protocol import Code, Side
 from ufmi.protocol import keys as state
 from ufmi.protocol.orders import OrderReference
@@ -51,7 +51,7 @@ def _check_shape(t1: T1) -> None:
         used |= {leg.buy, leg.sell}
     require(len(used) == len(t1.orders), Code.LEGS_MISMATCH, "an order is in no leg")
     total = sum([leg.quantity for leg in t1.legs])
-    require(total == t1.quantity, Code.LEGS_MISMATCH, f"the legs make {total} together")
+    require(total == t1.quantity, Code.LEGS_MISMATCH, "the quantity is not that of the legs")
     prices = {leg.price for leg in t1.legs}
     price = prices.pop() if len(prices) == 1 else 0
     require(t1.price == price, Code.LEGS_MISMATCH, "the price is not that of the legs")
@@ -59,54 +59,50 @@ def _check_shape(t1: T1) -> None:
 
 def _open_order(run: Run, sender: str, reference: OrderReference, asset: Asset) -> OrderRecord:
     """The order of a reference if this sender may settle it now; else refuses."""
-    name = f"{reference.address}/{reference.number}"
     order = run.context.get(state.order(reference.address, reference.number), OrderRecord)
+    name = f"{reference.address}/{reference.number}"
     if order is None:
         raise Refusal(Code.ORDER_UNKNOWN, f"there is no order {name}")
-    described = (reference.asset, reference.asset_class, str(reference.side))
-    require(
-        described == (order.asset, order.asset_class, order.side) and order.asset == asset.code,
-        Code.ORDER_MISMATCH,
-        f"the order {name} is another",
-    )
-    require(
-        sender == order.publisher or sender in order.adopters,
-        Code.NOT_ADOPTED,
-        f"{sender} neither published nor adopted {name}",
-    )
-    require(order.status != "FILLED", Code.ORDER_USED_UP, f"{name} is filled")
-    require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
-    require(order.valid_until >= run.now, Code.ORDER_EXPIRED, f"{name} has expired")
+    if (
+        reference.asset != order.asset
+        or reference.asset_class != order.asset_class
+        or reference.side != order.side
+        or order.asset != asset.code
+    ):
+        raise Refusal(Code.ORDER_MISMATCH, f"the order {name} is another")
+    if sender != order.publisher and sender not in order.adopters:
+        raise Refusal(Code.NOT_ADOPTED, f"{sender} neither published nor adopted {name}")
+    if order.status == "FILLED":
+        raise Refusal(Code.ORDER_USED_UP, f"{name} is filled")
+    if order.status != "OPEN":
+        raise Refusal(Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
+    if order.valid_until < run.now:
+        raise Refusal(Code.ORDER_EXPIRED, f"{name} has expired")
     # An address whose key was revoked since still settles what its owner had signed.
     address = run.context.get(state.address(reference.address), Address)
-    require(address and not address.frozen, Code.ADDRESS_FROZEN, f"{reference.address} is frozen")
+    if address is None or address.frozen:
+        raise Refusal(Code.ADDRESS_FROZEN, f"{reference.address} is frozen")
     return order
 
 
 def _exchange(run: Run, t1: T1, leg: Leg, orders: list[OrderRecord], asset: Asset) -> int:
     """Delivery against payment of one leg. Returns what the buyer paid."""
     buy, sell = orders[leg.buy], orders[leg.sell]
-    require(
-        sell.price <= leg.price <= buy.price,
-        Code.PRICE_BEYOND_LIMIT,
-        f"{leg.price} is not within {sell.price} and {buy.price}",
-    )
-    require(
-        leg.quantity <= min(buy.rest, sell.rest),
-        Code.ORDER_USED_UP,
-        f"{leg.quantity} of at most {min(buy.rest, sell.rest)} that are left",
-    )
+    if not sell.price <= leg.price <= buy.price:
+        raise Refusal(
+            Code.PRICE_BEYOND_LIMIT, f"{leg.price} is not within {sell.price} and {buy.price}"
+        )
+    left = min(buy.rest, sell.rest)
+    if leg.quantity > left:
+        raise Refusal(Code.ORDER_USED_UP, f"{leg.quantity} of at most {left} that are left")
     cost = money(leg.price, leg.quantity, asset)
-    reserved = money(buy.price, leg.quantity, asset)
-    payment = pick(buy.held_cash, cost)
-    left = without(buy.held_cash, payment) if payment is not None else {}
-    saved = pick(left, reserved - cost)
-    if payment is None or saved is None:
-        raise RuntimeError(f"a buy order holds less than its rest needs: {t1.orders[leg.buy]}")
+    saved = money(buy.price, leg.quantity, asset) - cost
+    payment, held = take(buy.held_cash, cost)
+    returned, held = take(held, saved) if saved else ({}, held)
     buyer, seller = t1.orders[leg.buy].address, t1.orders[leg.sell].address
     credit_cash(run.context, seller, payment)
-    credit_cash(run.context, buyer, saved)
+    credit_cash(run.context, buyer, returned)
     credit_holding(run.context, buyer, asset.code, leg.quantity)
-    orders[leg.buy] = replace(buy, rest=buy.rest - leg.quantity, held_cash=without(left, saved))
+    orders[leg.buy] = replace(buy, rest=buy.rest - leg.quantity, held_cash=held)
     orders[leg.sell] = replace(sell, rest=sell.rest - leg.quantity, held=sell.held - leg.quantity)
     return cost

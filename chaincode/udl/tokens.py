@@ -52,12 +52,12 @@ def take_cash(context: Context, address: str, currency: str, amount: int) -> Mar
     """
     free = cash_of(context, address)
     usable = {mark: free[mark] for mark in free if mark_currency(mark) == currency}
-    taken = pick(usable, amount)
-    if taken is None:
-        raise Refusal(
-            Code.INSUFFICIENT, f"needs {amount} of {currency}, has {sum(usable.values())} free"
-        )
-    context.put(state.cash(address), Cash(without(free, taken)))
+    total = sum(usable.values())
+    if total < amount:
+        raise Refusal(Code.INSUFFICIENT, f"needs {amount} of {currency}, has {total} free")
+    taken, rest = take(usable, amount)
+    others = {mark: free[mark] for mark in free if mark not in usable}
+    context.put(state.cash(address), Cash(others | rest))
     return taken
 
 
@@ -69,22 +69,24 @@ def take_holding(context: Context, address: str, asset: str, quantity: int) -> N
     context.put(state.holding(address, asset), Holding(free - quantity))
 
 
-def pick(marks: Marks, amount: int) -> Marks | None:
-    """Of each mark, in order of bank id, what makes up the amount; None if it is not there."""
-    picked = {}
+def take(marks: Marks, amount: int) -> tuple[Marks, Marks]:
+    """Splits off an amount, in order of bank id: what was taken, and what is left without zeros.
+
+    The caller has made sure that it is there; anything else is a defect and fails the transaction.
+    """
+    taken: Marks = {}
+    left: Marks = {}
     for mark in sorted(marks):
-        if amount == 0:
-            break
-        part = min(marks[mark], amount)
-        picked[mark] = part
+        held = marks[mark]
+        part = min(held, amount)
         amount -= part
-    return None if amount else picked
-
-
-def without(marks: Marks, taken: Marks) -> Marks:
-    """What is left of marks, without entries of zero."""
-    rest = {mark: amount - taken.get(mark, 0) for mark, amount in marks.items()}
-    return {mark: amount for mark, amount in rest.items() if amount}
+        if part:
+            taken[mark] = part
+        if held > part:
+            left[mark] = held - part
+    if amount:
+        raise RuntimeError(f"{amount} is missing of what should be held")
+    return taken, left
 
 
 def _within(total: int) -> int:

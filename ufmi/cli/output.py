@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -38,17 +39,26 @@ def show_code(code: str) -> str:
     return f"[{colour}]{code}[/]"
 
 
+_LONG = re.compile(r"\b(?:[0-9a-f]{40,}|u[a-z2-7]{40})\b")
+
+
+def shorten(text: str) -> str:
+    """A text with its digests, keys and addresses cut to what an eye can compare."""
+    return _LONG.sub(lambda match: match[0][:8] + "…", text)
+
+
 def show_outcome(outcome: Outcome) -> None:
     """A run, so that a person can follow it."""
     out.rule(f"[bold]{escape(outcome.scenario.title)}")
+    out.print("[dim]Digests, keys and addresses are shortened; --json has them whole.[/]")
     for number, one in enumerate(outcome.record.instructions, 1):
         code, detail, block, transaction = one.outcome()
         if one.said:
             out.print(f"\n[bold]{escape(one.said)}[/]")
         who = outcome.names.get(one.signer, one.signer) or "nobody"
         where = f"block {block}, transaction {transaction[:12]}…" if block else "not recorded"
-        out.print(f"{number:3d}. [cyan]{escape(who)}[/] signs  {escape(one.text)}")
-        told = f": {escape(detail)}" if detail else ""
+        out.print(f"{number:3d}. [cyan]{escape(who)}[/] signs  {escape(shorten(one.text))}")
+        told = f": {escape(shorten(detail))}" if detail else ""
         out.print(f"     → {show_code(code)}{told}  [dim]({where})[/]")
     show_balances(outcome)
     show_checks(outcome)

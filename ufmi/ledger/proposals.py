@@ -70,6 +70,11 @@ def build_proposal(
     return tx_id, bytes(whole.SerializeToString())
 
 
+def proposal_hash(header: Any, payload: bytes) -> bytes:
+    """Fabric's hash of a proposal: its two headers and what is public of its payload."""
+    return sha256(header.channel_header + header.signature_header + payload)
+
+
 @dataclass(frozen=True)
 class Call:
     """What a proposal asks for."""
@@ -87,7 +92,7 @@ class Call:
     @property
     def digest(self) -> bytes:
         """Fabric's proposal hash, which every endorsement carries."""
-        return sha256(self.header.channel_header + self.header.signature_header + self.payload)
+        return proposal_hash(self.header, self.payload)
 
 
 def read_proposal(raw: bytes) -> Call:
@@ -183,8 +188,13 @@ class Endorsed:
     endorsed: bytes  # ProposalResponsePayload
     endorsements: tuple[Any, ...]
     proposal_hash: bytes
-    expected_hash: bytes
+    header: Any
     action: Any  # ChaincodeAction
+
+    @property
+    def expected_hash(self) -> bytes:
+        """What the endorsers' proposal hash must be."""
+        return proposal_hash(self.header, self.proposal_payload)
 
     @property
     def tx_id(self) -> str:
@@ -224,11 +234,7 @@ def read_transaction(payload: Any) -> Endorsed:
         endorsed=endorsed,
         endorsements=tuple(action.action.endorsements),
         proposal_hash=response.proposal_hash,
-        expected_hash=sha256(
-            payload.header.channel_header
-            + payload.header.signature_header
-            + action.chaincode_proposal_payload
-        ),
+        header=payload.header,
         action=outcome,
     )
 

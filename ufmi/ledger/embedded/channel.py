@@ -22,10 +22,9 @@ from ufmi.ledger.blocks import (
 )
 from ufmi.ledger.embedded import rwset
 from ufmi.ledger.embedded.genesis import genesis_block
-from ufmi.ledger.embedded.rwset import ReadWriteSet
 from ufmi.ledger.embedded.statestore import StateStore
 from ufmi.ledger.embedded.topology import Channel
-from ufmi.ledger.embedded.validator import Checked, Validator
+from ufmi.ledger.embedded.validator import Checked, OwnEndorsement, Validator
 from ufmi.ledger.identity import Identity, sha256
 from ufmi.ledger.msp import Membership
 from ufmi.ledger.protos import VALID, common
@@ -61,8 +60,8 @@ class EmbeddedChannel:
         self.lock = threading.RLock()
         self.committed = threading.Condition(self.lock)
         self.closed = False
-        # Read-write sets endorsed here and not yet committed, by what was endorsed.
-        self.endorsed: dict[bytes, ReadWriteSet] = {}
+        # What was endorsed here and is not yet committed, by transaction id.
+        self.endorsed: dict[str, OwnEndorsement] = {}
         self.failed: dict[str, LedgerError] = {}
         self._orderer = orderer
         self._blocks = RecordLog(folder / "blocks", ".blocks")
@@ -106,8 +105,11 @@ class EmbeddedChannel:
         with self.lock:
             self._write(genesis_block(envelope), [Checked("", VALID, [])])
 
-    def commit(self, envelopes: Sequence[bytes]) -> None:
+    def commit(self, envelopes: Sequence[bytes], admitted: bool = False) -> None:
         """Orders the envelopes as the next block, validates them and commits what is valid.
+
+        Args:
+            admitted: the creators' signatures are verified already.
 
         Raises:
             StorageFailed: the disk refuses; nothing of the block was taken in.
@@ -121,7 +123,7 @@ class EmbeddedChannel:
                 ),
                 data=common.BlockData(data=envelopes),
             )
-            checked = self.validator.check(envelopes)
+            checked = self.validator.check(envelopes, admitted)
             try:
                 self._write(message, checked)
             except LedgerError as problem:

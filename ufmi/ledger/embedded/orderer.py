@@ -67,7 +67,7 @@ class Orderer:
             self._timer = None
         batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if batch:
-            self._channel.commit(batch)
+            self._channel.commit(batch, admitted=True)
 
     def _admit(self, raw: bytes) -> None:
         if len(raw) > self._cut.bytes_max:

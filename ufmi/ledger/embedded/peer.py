@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ from ufmi.errors import (
 from ufmi.ledger import policy
 from ufmi.ledger.embedded import rwset
 from ufmi.ledger.embedded.channel import RECENT_MAX, EmbeddedChannel
-from ufmi.ledger.embedded.simulator import Simulation, endorsement_of
+from ufmi.ledger.embedded.simulator import Simulation
+from ufmi.ledger.embedded.validator import OwnEndorsement
 from ufmi.ledger.identity import Identity
 from ufmi.ledger.proposals import (
     Call,
@@ -75,13 +77,13 @@ class Peers:
             _event_bytes(call, simulation),
             "1",
         )
+        digest = hashlib.sha256(endorsed)
+        signed = tuple([(peer.serialized, _endorse(peer, digest)) for peer in endorsers])
+        self._remember(OwnEndorsement(call, endorsed, signed, sets, simulation.height))
         endorsements = [
-            proposal_response.Endorsement(
-                endorser=peer.serialized, signature=endorsement_of(peer, endorsed)
-            )
-            for peer in endorsers
+            proposal_response.Endorsement(endorser=endorser, signature=signature)
+            for endorser, signature in signed
         ]
-        self._remember(endorsed, sets)
         return build_envelope(call, endorsed, endorsements)
 
     def _authenticated(self, signed: Any) -> Call:
@@ -129,12 +131,19 @@ class Peers:
             raise PolicyError(f"no peer of {', '.join(missing)} is in channel {self._channel.name}")
         return [self._peers[name] for name in group]
 
-    def _remember(self, endorsed: bytes, sets: rwset.ReadWriteSet) -> None:
+    def _remember(self, own: OwnEndorsement) -> None:
         with self._channel.lock:
             recent = self._channel.endorsed
             while len(recent) >= RECENT_MAX:
                 del recent[next(iter(recent))]
-            recent[endorsed] = sets
+            recent[own.call.tx_id] = own
+
+
+def _endorse(peer: Identity, digest: Any) -> bytes:
+    """A peer's signature over what it endorses and itself; `digest` is over the former."""
+    whole = digest.copy()
+    whole.update(peer.serialized)
+    return peer.signer(whole.digest())
 
 
 def _event_bytes(call: Call, simulation: Simulation) -> bytes:

@@ -34,49 +34,45 @@ def _varint(number: int) -> bytes:
     return bytes(parts)
 
 
-# Most lengths are small.
-_SMALL = [_varint(number) for number in range(4096)]
+# Field tags with the lengths that follow them; most are small.
+_LENGTHS = 4096
+_FIRST = [b"\x0a" + _varint(size) for size in range(_LENGTHS)]
+_SECOND = [b"\x12" + _varint(size) for size in range(_LENGTHS)]
+_THIRD = [b"\x1a" + _varint(size) for size in range(_LENGTHS)]
 
 
-def _size(number: int) -> bytes:
-    return _SMALL[number] if number < 4096 else _varint(number)
+def _tagged(tags: list[bytes], body: bytes) -> bytes:
+    """A field with its tag and length. All tags of a list begin with the same byte."""
+    size = len(body)
+    return (tags[size] if size < _LENGTHS else tags[0][:1] + _varint(size)) + body
 
 
-def _version(version: tuple[int, int], known: dict[tuple[int, int], bytes]) -> bytes:
-    encoded = known.get(version)
-    if encoded is None:
-        block, at = version
-        inner = (b"\x08" + _varint(block) if block else b"") + (
-            b"\x10" + _varint(at) if at else b""
-        )
-        encoded = known[version] = b"\x12" + _size(len(inner)) + inner
-    return encoded
+def _version(version: tuple[int, int]) -> bytes:
+    block, at = version
+    inner = (b"\x08" + _varint(block) if block else b"") + (b"\x10" + _varint(at) if at else b"")
+    return _tagged(_SECOND, inner)
 
 
 def encode(sets: ReadWriteSet) -> bytes:
     """The bytes of a `TxReadWriteSet` with this one namespace."""
     parts: list[bytes] = []
-    known: dict[tuple[int, int], bytes] = {}
+    versions: dict[Version, bytes] = {None: b""}
     for key, version in sorted(sets.reads.items()):
-        name = key.encode()
-        inner = b"\x0a" + _size(len(name)) + name
-        if version is not None:
-            inner += _version(version, known)
-        parts.append(b"\x0a" + _size(len(inner)) + inner)
+        encoded = versions.get(version)
+        if encoded is None and version is not None:
+            encoded = versions[version] = _version(version)
+        parts.append(_tagged(_FIRST, _tagged(_FIRST, key.encode()) + (encoded or b"")))
     for key, value in sorted(sets.writes.items()):
-        name = key.encode()
-        inner = b"\x0a" + _size(len(name)) + name
+        inner = _tagged(_FIRST, key.encode())
         if value is None:
             inner += b"\x10\x01"
         elif value:
-            inner += b"\x1a" + _size(len(value)) + value
-        parts.append(b"\x1a" + _size(len(inner)) + inner)
-    body = b"".join(parts)
-    namespace = sets.namespace.encode()
-    whole = b"\x0a" + _size(len(namespace)) + namespace
-    if body:
-        whole += b"\x12" + _size(len(body)) + body
-    return b"\x12" + _size(len(whole)) + whole
+            inner += _tagged(_THIRD, value)
+        parts.append(_tagged(_THIRD, inner))
+    whole = _tagged(_FIRST, sets.namespace.encode())
+    if parts:
+        whole += _tagged(_SECOND, b"".join(parts))
+    return _tagged(_SECOND, whole)
 
 
 def decode(raw: bytes) -> list[ReadWriteSet]:

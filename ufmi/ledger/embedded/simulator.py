@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from ufmi.contract import Modification
 from ufmi.ledger.embedded.rwset import ReadWriteSet, Version
 from ufmi.ledger.embedded.statestore import StateStore, state_key
-from ufmi.ledger.identity import Identity
 from ufmi.ledger.proposals import Call
 from ufmi.ledger.protos import identities
 
@@ -26,6 +25,7 @@ class Simulation:
         self.creator_msp = str(creator.mspid)
         self.creator_certificate = bytes(creator.id_bytes)
         self.event: tuple[str, bytes] | None = None
+        self.height = store.height
         self._namespace = call.contract
         self._store = store
         self._read_history = read_history
@@ -46,7 +46,8 @@ class Simulation:
 
     def put_many(self, items: Sequence[tuple[str, bytes | None]]) -> None:
         for key, _ in items:
-            state_key(self._namespace, key)
+            if key not in self._reads:
+                state_key(self._namespace, key)  # refuses a key that is too long
         self._writes.update(items)
 
     def scan(self, start: str, end: str, limit: int) -> list[tuple[str, bytes]]:
@@ -68,8 +69,3 @@ class Simulation:
     def result(self) -> ReadWriteSet:
         """What the call read and wrote."""
         return ReadWriteSet(self._namespace, self._reads, self._writes)
-
-
-def endorsement_of(peer: Identity, endorsed: bytes) -> bytes:
-    """A peer's signature over what it endorses."""
-    return peer.sign(endorsed + peer.serialized)

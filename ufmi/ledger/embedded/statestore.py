@@ -11,6 +11,7 @@ import heapq
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import lmdb
 
@@ -26,6 +27,7 @@ _LOCATION = struct.Struct(">IQI")
 _NUMBER = struct.Struct(">Q")
 # First byte of every key in LMDB.
 _STATE, _HISTORY, _BLOCK, _TRANSACTION, _META = b"s", b"h", b"b", b"t", b"m"
+_ABSENT: Any = object()
 _HEIGHT = _META + b"height"
 _COMMIT_HASH = _META + b"commit"
 
@@ -63,11 +65,10 @@ class StateStore:
     # -- reading ----------------------------------------------------------------------------
 
     def _get(self, key: bytes) -> bytes | None:
-        try:
-            return self._pending[key]
-        except KeyError:
-            found: bytes | None = self._reader.get(key)
-            return found
+        found: bytes | None = self._pending.get(key, _ABSENT)
+        if found is _ABSENT:
+            found = self._reader.get(key)
+        return found
 
     def get(self, namespace: str, key: str) -> Versioned | None:
         """A key's value and version, or None."""
@@ -75,8 +76,18 @@ class StateStore:
 
     def get_many(self, namespace: str, keys: Sequence[str]) -> list[Versioned | None]:
         """The same for many keys."""
-        get, versioned = self._get, self._versioned
-        return [versioned(get(state_key(namespace, key))) for key in keys]
+        head = _STATE + namespace.encode() + b"\0"
+        pending, stored, unpack = self._pending.get, self._reader.get, _VERSION.unpack_from
+        found: list[Versioned | None] = []
+        for key in keys:
+            name = head + key.encode()
+            if len(name) > KEY_BYTES_MAX:
+                raise LimitExceeded(f"a key is longer than {KEY_BYTES_MAX} bytes")
+            raw = pending(name, _ABSENT)
+            if raw is _ABSENT:
+                raw = stored(name)
+            found.append(None if raw is None else (raw[12:], unpack(raw)))
+        return found
 
     @staticmethod
     def _versioned(raw: bytes | None) -> Versioned | None:
@@ -156,9 +167,11 @@ class StateStore:
             # A repeated id is invalid; the first one keeps the name.
             if tx_id and self._get(name) is None:
                 pending[name] = _VERSION.pack(number, at) + bytes([code])
+        version, last = b"", -1
         for namespace, key, at, value in writes:
+            if at != last:
+                version, last = _VERSION.pack(number, at), at
             name = f"{namespace}\0{key}".encode()
-            version = _VERSION.pack(number, at)
             pending[_STATE + name] = None if value is None else version + value
             pending[_HISTORY + name + b"\0" + version] = b""
         self.height = number + 1

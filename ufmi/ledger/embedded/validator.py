@@ -12,10 +12,33 @@ from ufmi.ledger.embedded import rwset
 from ufmi.ledger.embedded.rwset import ReadWriteSet
 from ufmi.ledger.embedded.statestore import StateStore
 from ufmi.ledger.msp import Membership
-from ufmi.ledger.proposals import Endorsed, Malformed, read_transaction
+from ufmi.ledger.proposals import Call, Endorsed, Malformed, read_transaction
 from ufmi.ledger.protos import ENDORSER_TRANSACTION, common, transaction
 
 Code = transaction.TxValidationCode
+
+
+@dataclass(frozen=True)
+class OwnEndorsement:
+    """What this process endorsed itself, so that it need not be verified or decoded again."""
+
+    call: Call
+    endorsed: bytes
+    endorsements: tuple[tuple[bytes, bytes], ...]  # endorser, signature
+    sets: ReadWriteSet
+    height: int  # of the state that was read
+
+    def is_that_of(self, found: Endorsed) -> bool:
+        """Whether a transaction carries exactly this endorsement of exactly this call."""
+        header = self.call.header
+        return (
+            self.endorsed == found.endorsed
+            and self.call.payload == found.proposal_payload
+            and header.channel_header == found.header.channel_header
+            and header.signature_header == found.header.signature_header
+            and self.endorsements
+            == tuple([(one.endorser, one.signature) for one in found.endorsements])
+        )
 
 
 @dataclass
@@ -26,13 +49,14 @@ class Checked:
     code: int
     sets: list[ReadWriteSet]
     results: bytes = b""  # the read-write set as it was endorsed
+    read_at: int = -1  # height of the state that was read, where this process knows it
 
 
 class Validator:
     """Validates the transactions of one channel.
 
-    `known` holds read-write sets that this process endorsed itself, by the bytes that were
-    endorsed, and spares decoding them again.
+    `own` holds what this process endorsed itself, by transaction id. A signature is verified once
+    a process: these, and creators' that the orderer here has verified, are not verified again.
     """
 
     def __init__(
@@ -41,22 +65,27 @@ class Validator:
         membership: Membership,
         policies: dict[str, Any],
         store: StateStore,
-        known: dict[bytes, ReadWriteSet],
+        own: dict[str, OwnEndorsement],
     ) -> None:
         self._channel = channel
         self._membership = membership
         self._policies = policies
         self._store = store
-        self._known = known
+        self._own = own
 
-    def check(self, envelopes: Sequence[bytes]) -> list[Checked]:
-        """The verdict on each transaction of a block, in order."""
+    def check(self, envelopes: Sequence[bytes], admitted: bool = False) -> list[Checked]:
+        """The verdict on each transaction of a block, in order.
+
+        Args:
+            admitted: the orderer of this process has verified the creators' signatures.
+        """
         seen: set[str] = set()
         written: set[tuple[str, str]] = set()
         checked = []
         for raw in envelopes:
-            one = self._check_form(raw, seen)
-            if one.code == Code.VALID and self._is_stale(one.sets, written):
+            one = self._check_form(raw, seen, admitted)
+            current = one.read_at == self._store.height and not written
+            if one.code == Code.VALID and not current and self._is_stale(one.sets, written):
                 one.code = Code.MVCC_READ_CONFLICT
             if one.code == Code.VALID:
                 written.update([(s.namespace, key) for s in one.sets for key in s.writes])
@@ -64,7 +93,7 @@ class Validator:
             checked.append(one)
         return checked
 
-    def _check_form(self, raw: bytes, seen: set[str]) -> Checked:
+    def _check_form(self, raw: bytes, seen: set[str], admitted: bool) -> Checked:
         tx_id = ""
         try:
             envelope = common.Envelope.FromString(raw)
@@ -81,14 +110,26 @@ class Validator:
         except Exception:  # whatever bytes these are, they are no transaction
             return Checked(tx_id, Code.BAD_PAYLOAD, [])
         try:
-            self._membership.member(found.creator).verify(envelope.signature, envelope.payload)
+            creator = self._membership.member(found.creator)
+            if not admitted:
+                creator.verify(envelope.signature, envelope.payload)
         except AccessDenied:
             return Checked(tx_id, Code.BAD_CREATOR_SIGNATURE, [])
         if tx_id in seen or self._store.transaction(tx_id) is not None:
             return Checked(tx_id, Code.DUPLICATE_TXID, [])
+        own = self._own.pop(tx_id, None)
+        if own is not None and own.is_that_of(found):
+            return self._check_own(tx_id, found, own)
         if found.proposal_hash != found.expected_hash:
             return Checked(tx_id, Code.INVALID_ENDORSER_TRANSACTION, [])
         return self._check_endorsed(tx_id, found)
+
+    def _check_own(self, tx_id: str, found: Endorsed, own: OwnEndorsement) -> Checked:
+        members = [self._membership.member(endorser) for endorser, _ in own.endorsements]
+        signatories = [(member.msp, member.role) for member in members]
+        if not policy.is_met(self._policies[own.sets.namespace], signatories):
+            return Checked(tx_id, Code.ENDORSEMENT_POLICY_FAILURE, [])
+        return Checked(tx_id, Code.VALID, [own.sets], found.action.results, own.height)
 
     def _check_endorsed(self, tx_id: str, found: Endorsed) -> Checked:
         contract = found.action.chaincode_id.name
@@ -96,9 +137,6 @@ class Validator:
             return Checked(tx_id, Code.INVALID_CHAINCODE, [])
         if not policy.is_met(self._policies[contract], self._endorsers(found)):
             return Checked(tx_id, Code.ENDORSEMENT_POLICY_FAILURE, [])
-        known = self._known.pop(found.endorsed, None)
-        if known is not None:
-            return Checked(tx_id, Code.VALID, [known], found.action.results)
         try:
             sets = rwset.decode(found.action.results)
         except StoreCorrupted:

@@ -47,6 +47,7 @@ class _Replayed:
     def __init__(self) -> None:
         self.values: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
         self.transactions: dict[str, tuple[int, int, int]] = {}
+        self.height = 0
 
     def version(self, namespace: str, key: str) -> Version:
         found = self.values.get((namespace, key))
@@ -56,6 +57,7 @@ class _Replayed:
         return self.transactions.get(tx_id)
 
     def apply(self, number: int, checked: list[Checked]) -> None:
+        self.height = number + 1
         for at, one in enumerate(checked):
             self.transactions.setdefault(one.tx_id, (number, at, one.code))
             if one.code != VALID:

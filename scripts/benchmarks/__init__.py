@@ -1,0 +1,1 @@
+"""Benchmarks of UFMI; `scripts/bench` runs them."""
