@@ -7,6 +7,7 @@ that were read, and again where a line of the same batch changed the key.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -85,8 +86,11 @@ def execute(context: Context, header: bytes, lines: Sequence[bytes]) -> list[Res
     ]
     _declare(context, [item for item in items if isinstance(item, Item)])
     network = authorised(context)
-    checks = Checks(context, network, [item for item in items if isinstance(item, Item)])
-    return [item if isinstance(item, Result) else _run(context, item, checks) for item in items]
+    checks = Checks(context, network, items)
+    return [
+        item if isinstance(item, Result) else _run(context, at, item, checks)
+        for at, item in enumerate(items)
+    ]
 
 
 def authorised(context: Context) -> Network:
@@ -118,32 +122,38 @@ def _declare(context: Context, items: list[Item]) -> None:
 
 
 class Checks:
-    """The verdicts on all signatures of a batch, by (key, text, signature)."""
+    """The verdicts on all signatures of a batch, verified in bulk."""
 
-    def __init__(self, context: Context, network: Network, items: list[Item]) -> None:
-        wanted: dict[Signed, None] = {}
-        for item in items:
-            signatory = find_signatory(context, network, item.message.sender)
-            if signatory is not None:
-                wanted[bytes.fromhex(signatory.key), item.text, item.signature] = None
-            for claim in _claims(item):
-                wanted[claim] = None
-        self._verdicts = dict(zip(wanted, verify_many(list(wanted)), strict=True))
+    def __init__(self, context: Context, network: Network, items: Sequence[Item | Result]) -> None:
+        self._keys: dict[int, str] = {}  # place of a line → the sender's key when it was read
+        wanted: list[Signed] = []
+        places: list[tuple[int, int]] = []  # where a line's verdicts begin, and their number
+        for at, item in enumerate(items):
+            begin = len(wanted)
+            if isinstance(item, Item):
+                signatory = find_signatory(context, network, item.message.sender)
+                if signatory is not None:
+                    self._keys[at] = signatory.key
+                    wanted.append((_raw_key(signatory.key), item.text, item.signature))
+                wanted += _claims(item)
+            places.append((begin, len(wanted)))
+        self._places = places
+        self._verdicts = verify_many(wanted)
 
-    def sender(self, item: Item, signatory: Signatory) -> bool:
-        """Whether the sender's key of this moment signed the text."""
-        return self._holds((bytes.fromhex(signatory.key), item.text, item.signature))
+    def sender(self, at: int, item: Item, signatory: Signatory) -> bool:
+        """Whether the sender's key of this moment signed the line at a place."""
+        if self._keys.get(at) == signatory.key:
+            return self._verdicts[self._places[at][0]]
+        # An earlier line of the batch changed the key.
+        return verify_many([(_raw_key(signatory.key), item.text, item.signature)])[0]
 
-    def claims(self, item: Item) -> bool:
-        """Whether every signature carried inside holds."""
-        return all(self._holds(claim) for claim in _claims(item))
+    def claims(self, at: int) -> bool:
+        """Whether every signature carried inside a line holds."""
+        begin, end = self._places[at]
+        return all(self._verdicts[begin + (at in self._keys) : end])
 
-    def _holds(self, signed: Signed) -> bool:
-        verdict = self._verdicts.get(signed)
-        if verdict is None:
-            # An earlier line of the batch changed the key.
-            verdict = self._verdicts[signed] = verify_many([signed])[0]
-        return verdict
+
+_raw_key = lru_cache(maxsize=4_096)(bytes.fromhex)
 
 
 def _claims(item: Item) -> list[Signed]:
@@ -153,7 +163,7 @@ def _claims(item: Item) -> list[Signed]:
     ]
 
 
-def _run(context: Context, item: Item, checks: Checks) -> Result:
+def _run(context: Context, at: int, item: Item, checks: Checks) -> Result:
     """Authenticates one message, executes it within a savepoint and records its result."""
     message, identity = item.message, item.message.identity
     network = context.get(state.NETWORK, Network)
@@ -161,7 +171,7 @@ def _run(context: Context, item: Item, checks: Checks) -> Result:
     signatory = find_signatory(context, network, message.sender)
     if signatory is None:
         return Result(identity, Code.SIGNER_UNKNOWN, f"{message.sender} is not known here")
-    if not checks.sender(item, signatory):
+    if not checks.sender(at, item, signatory):
         return Result(identity, Code.SIGNATURE_INVALID, f"not signed by {message.sender}")
     first = context.get(state.result(identity), Outcome)
     if first is not None:
@@ -173,7 +183,7 @@ def _run(context: Context, item: Item, checks: Checks) -> Result:
     run = Run(context, network, item.entry, item.digest, signatory)
     try:
         with context.savepoint():
-            _check_terms(run, item, checks)
+            _check_terms(run, item, checks.claims(at))
             code, data = EFFECTS[type(message)](run, message)
         result = Result(identity, code, "", data)
     except Refusal as refusal:
@@ -187,7 +197,7 @@ def _run(context: Context, item: Item, checks: Checks) -> Result:
     return result
 
 
-def _check_terms(run: Run, item: Item, checks: Checks) -> None:
+def _check_terms(run: Run, item: Item, claims_hold: bool) -> None:
     """What holds for every message before its own rules."""
     message = item.message
     if message.network != run.network.digest:
@@ -198,5 +208,5 @@ def _check_terms(run: Run, item: Item, checks: Checks) -> None:
         raise Refusal(Code.EXPIRED, f"valid until {message.valid_until}, it is {run.now}")
     if run.signatory.party is not None:
         check_active(run.signatory.party)
-    if not checks.claims(item):
+    if not claims_hold:
         raise Refusal(Code.PROOF_INVALID, "a signature carried in the text does not hold")

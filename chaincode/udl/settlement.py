@@ -39,21 +39,25 @@ def settle(run: Run, t1: T1) -> tuple[Code, Data]:
 
 def _check_shape(t1: T1) -> None:
     """Orders, legs and totals agree with each other."""
-    names = {(order.address, order.number) for order in t1.orders}
-    require(len(names) == len(t1.orders), Code.LEGS_MISMATCH, "an order is listed twice")
-    assets = {(order.asset, order.asset_class) for order in t1.orders}
-    require(len(assets) == 1, Code.LEGS_MISMATCH, "the orders are of different assets")
+    orders, first = t1.orders, t1.orders[0]
+    names = {(order.address, order.number) for order in orders}
+    require(len(names) == len(orders), Code.LEGS_MISMATCH, "an order is listed twice")
+    for order in orders:
+        same = order.asset == first.asset and order.asset_class == first.asset_class
+        require(same, Code.LEGS_MISMATCH, "the orders are of different assets")
     used = set()
+    total, price = 0, t1.legs[0].price
     for leg in t1.legs:
-        require(max(leg.buy, leg.sell) < len(t1.orders), Code.LEGS_MISMATCH, "no such order")
-        sides = (t1.orders[leg.buy].side, t1.orders[leg.sell].side)
-        require(sides == (Side.BUY, Side.SELL), Code.LEGS_MISMATCH, "a leg needs buy and sell")
-        used |= {leg.buy, leg.sell}
-    require(len(used) == len(t1.orders), Code.LEGS_MISMATCH, "an order is in no leg")
-    total = sum([leg.quantity for leg in t1.legs])
+        require(max(leg.buy, leg.sell) < len(orders), Code.LEGS_MISMATCH, "no such order")
+        sides = orders[leg.buy].side is Side.BUY and orders[leg.sell].side is Side.SELL
+        require(sides, Code.LEGS_MISMATCH, "a leg needs a buy and a sell order")
+        used.add(leg.buy)
+        used.add(leg.sell)
+        total += leg.quantity
+        if leg.price != price:
+            price = 0
+    require(len(used) == len(orders), Code.LEGS_MISMATCH, "an order is in no leg")
     require(total == t1.quantity, Code.LEGS_MISMATCH, "the quantity is not that of the legs")
-    prices = {leg.price for leg in t1.legs}
-    price = prices.pop() if len(prices) == 1 else 0
     require(t1.price == price, Code.LEGS_MISMATCH, "the price is not that of the legs")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from typing import Any
 from benchmarks.market import BATCH, BenchMarket
 from benchmarks.sqlite import SqliteMarket
 from ufmi import crypto
+from ufmi.cli.main import GC_THRESHOLD
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.ledger.embedded.verify import verify_channel
 from ufmi.protocol import Line, read_line
@@ -242,6 +244,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", choices=["signed", "checked"], default="")
     arguments = parser.parse_args()
+    gc.set_threshold(*GC_THRESHOLD)
     folder = Path(tempfile.mkdtemp(prefix="ufmi-bench-"))
     bench = Bench(folder, arguments.quick)
     try:

@@ -6,8 +6,7 @@ State is declared first (one read of all keys), changed within savepoints, and w
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -87,6 +86,33 @@ def decode_record(raw: bytes, kind: type[_Record]) -> _Record:
     return found
 
 
+class Savepoint:
+    """Writes since its beginning, to be undone together. Made by `Context.savepoint`."""
+
+    __slots__ = ("_context", "_outer", "_undo")
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._undo: list[tuple[str, Any]] = []
+        self._outer: list[tuple[str, Any]] | None = None
+
+    def __enter__(self) -> None:
+        self._outer, self._context._undo = self._context._undo, self._undo
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._context._undo = self._outer
+        if kind is None:
+            if self._outer is not None:
+                self._outer.extend(self._undo)
+            return
+        values = self._context._values
+        for key, value in reversed(self._undo):
+            if value is _MISSING:
+                del values[key]
+            else:
+                values[key] = value
+
+
 class Context:
     """One transaction, as a contract function sees it.
 
@@ -151,23 +177,9 @@ class Context:
         self._values[key] = record
         self._changed[key] = None
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undoes all writes within, and only them, where the block raises."""
-        outer, self._undo = self._undo, []
-        try:
-            yield
-        except BaseException:
-            for key, value in reversed(self._undo):
-                if value is _MISSING:
-                    del self._values[key]
-                else:
-                    self._values[key] = value
-            self._undo = outer
-            raise
-        if outer is not None:
-            outer.extend(self._undo)
-        self._undo = outer
+    def savepoint(self) -> Savepoint:
+        """A `with` block that undoes all writes within, and only them, where it raises."""
+        return Savepoint(self)
 
     # -- queries ----------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ A form is anything with a text; a message is a form that a sender signs and the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -51,7 +52,7 @@ class Claim(NamedTuple):
     signature: str  # hex
 
 
-class Form(msgspec.Struct, frozen=True):
+class Form(msgspec.Struct, frozen=True, gc=False):
     """Anything with a text of its own. Fields stand in the text as declared."""
 
     NAME: ClassVar[str] = ""
@@ -216,7 +217,11 @@ def struct_kind(cls: type[msgspec.Struct]) -> Kind:
             raise ValueError(f"must have {len(kinds)} parts, has {len(parts)}")
         return cls(*_read_all(kinds, parts))
 
-    return Kind(write, read)
+    # The same order is named again and again, by S1, its fills and its end.
+    return Kind(write, lru_cache(maxsize=_STRUCTS_MAX)(read))
+
+
+_STRUCTS_MAX = 65_536
 
 
 def _kinds(cls: type[msgspec.Struct]) -> list[tuple[str, Kind]]:

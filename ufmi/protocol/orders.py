@@ -62,7 +62,7 @@ class Order(Form, frozen=True):
     broadcast: Flag
 
 
-class OrderReference(msgspec.Struct, frozen=True):
+class OrderReference(msgspec.Struct, frozen=True, gc=False):
     """How later messages name an order: the guide's fields of an order, and its owner."""
 
     number: TxId

@@ -30,7 +30,7 @@ ORDERS_MAX = 12
 LEGS_MAX = 12
 
 
-class Leg(msgspec.Struct, frozen=True):
+class Leg(msgspec.Struct, frozen=True, gc=False):
     """One exchange: the buy order and the sell order by their place in the list, from 0."""
 
     buy: Decimals

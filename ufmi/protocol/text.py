@@ -52,7 +52,8 @@ def join_list(items: Sequence[str]) -> str:
 
 def split_list(field: str) -> list[str]:
     """The items of a list field. Raises MalformedText."""
-    return [_unescape(item, _ESCAPED_IN_LIST) for item in field.split(";")] if field else []
+    items = field.split(";") if field else []
+    return [_unescape(item, _ESCAPED_IN_LIST) for item in items] if "%" in field else items
 
 
 def join_struct(parts: Sequence[str]) -> str:
@@ -62,7 +63,8 @@ def join_struct(parts: Sequence[str]) -> str:
 
 def split_struct(item: str) -> list[str]:
     """The parts of a structure. Raises MalformedText."""
-    return [_unescape(part, _ESCAPED_IN_STRUCT) for part in item.split(":")]
+    parts = item.split(":")
+    return [_unescape(part, _ESCAPED_IN_STRUCT) for part in parts] if "%" in item else parts
 
 
 def escape(value: str, barred: re.Pattern[str]) -> str:

@@ -70,21 +70,34 @@ class Peers:
         except UfmiError as problem:
             raise _failed(EndorseError, call, problem) from problem
         sets = simulation.result()
+        results = rwset.encode(sets)
         endorsed = response_payload(
             call,
-            rwset.encode(sets),
+            results,
             proposal_response.Response(status=SUCCESS, payload=payload),
             _event_bytes(call, simulation),
             "1",
         )
         digest = hashlib.sha256(endorsed)
-        signed = tuple([(peer.serialized, _endorse(peer, digest)) for peer in endorsers])
-        self._remember(OwnEndorsement(call, endorsed, signed, sets, simulation.height))
-        endorsements = [
-            proposal_response.Endorsement(endorser=endorser, signature=signature)
-            for endorser, signature in signed
-        ]
-        return build_envelope(call, endorsed, endorsements)
+        envelope = build_envelope(
+            call,
+            endorsed,
+            [
+                proposal_response.Endorsement(
+                    endorser=peer.serialized, signature=_endorse(peer, digest)
+                )
+                for peer in endorsers
+            ],
+        )
+        own = OwnEndorsement(
+            payload=envelope.payload,
+            endorsers=tuple([peer.serialized for peer in endorsers]),
+            sets=sets,
+            results=results,
+            height=simulation.height,
+        )
+        self._remember(call.tx_id, own)
+        return envelope
 
     def _authenticated(self, signed: Any) -> Call:
         try:
@@ -131,12 +144,12 @@ class Peers:
             raise PolicyError(f"no peer of {', '.join(missing)} is in channel {self._channel.name}")
         return [self._peers[name] for name in group]
 
-    def _remember(self, own: OwnEndorsement) -> None:
+    def _remember(self, tx_id: str, own: OwnEndorsement) -> None:
         with self._channel.lock:
             recent = self._channel.endorsed
             while len(recent) >= RECENT_MAX:
                 del recent[next(iter(recent))]
-            recent[own.call.tx_id] = own
+            recent[tx_id] = own
 
 
 def _endorse(peer: Identity, digest: Any) -> bytes:

@@ -36,6 +36,7 @@ def _varint(number: int) -> bytes:
 
 # Field tags with the lengths that follow them; most are small.
 _LENGTHS = 4096
+_SHORT = _LENGTHS - 64  # a name of this length fits with its version
 _FIRST = [b"\x0a" + _varint(size) for size in range(_LENGTHS)]
 _SECOND = [b"\x12" + _varint(size) for size in range(_LENGTHS)]
 _THIRD = [b"\x1a" + _varint(size) for size in range(_LENGTHS)]
@@ -55,14 +56,27 @@ def _version(version: tuple[int, int]) -> bytes:
 
 def encode(sets: ReadWriteSet) -> bytes:
     """The bytes of a `TxReadWriteSet` with this one namespace."""
+    reads, writes = sets.reads, sets.writes
+    order = sorted(reads)
     parts: list[bytes] = []
     versions: dict[Version, bytes] = {None: b""}
-    for key, version in sorted(sets.reads.items()):
+    for key in order:
+        version = reads[key]
         encoded = versions.get(version)
         if encoded is None and version is not None:
             encoded = versions[version] = _version(version)
-        parts.append(_tagged(_FIRST, _tagged(_FIRST, key.encode()) + (encoded or b"")))
-    for key, value in sorted(sets.writes.items()):
+        name = key.encode()
+        if len(name) < _SHORT:
+            inner = _FIRST[len(name)] + name + (encoded or b"")
+            parts.append(_FIRST[len(inner)] + inner)
+        else:
+            parts.append(_tagged(_FIRST, _tagged(_FIRST, name) + (encoded or b"")))
+    # What is written has mostly been read, so it is sorted already.
+    written = [key for key in order if key in writes]
+    if len(written) < len(writes):
+        written = sorted(writes)
+    for key in written:
+        value = writes[key]
         inner = _tagged(_FIRST, key.encode())
         if value is None:
             inner += b"\x10\x01"

@@ -33,15 +33,8 @@ class Simulation:
         self._writes: dict[str, bytes | None] = {}
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        values: list[bytes | None] = []
-        found = self._store.get_many(self._namespace, keys)
-        for key, entry in zip(keys, found, strict=True):
-            if entry is None:
-                self._reads[key] = None
-                values.append(None)
-            else:
-                values.append(entry[0])
-                self._reads[key] = entry[1]
+        values, versions = self._store.get_many(self._namespace, keys)
+        self._reads.update(zip(keys, versions, strict=True))
         return values
 
     def put_many(self, items: Sequence[tuple[str, bytes | None]]) -> None:

@@ -74,11 +74,14 @@ class StateStore:
         """A key's value and version, or None."""
         return self._versioned(self._get(state_key(namespace, key)))
 
-    def get_many(self, namespace: str, keys: Sequence[str]) -> list[Versioned | None]:
-        """The same for many keys."""
+    def get_many(
+        self, namespace: str, keys: Sequence[str]
+    ) -> tuple[list[bytes | None], list[Version]]:
+        """Values and versions of many keys. Raises LimitExceeded."""
         head = _STATE + namespace.encode() + b"\0"
         pending, stored, unpack = self._pending.get, self._reader.get, _VERSION.unpack_from
-        found: list[Versioned | None] = []
+        values: list[bytes | None] = []
+        versions: list[Version] = []
         for key in keys:
             name = head + key.encode()
             if len(name) > KEY_BYTES_MAX:
@@ -86,8 +89,13 @@ class StateStore:
             raw = pending(name, _ABSENT)
             if raw is _ABSENT:
                 raw = stored(name)
-            found.append(None if raw is None else (raw[12:], unpack(raw)))
-        return found
+            if raw is None:
+                values.append(None)
+                versions.append(None)
+            else:
+                values.append(raw[12:])
+                versions.append(unpack(raw))
+        return values, versions
 
     @staticmethod
     def _versioned(raw: bytes | None) -> Versioned | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ufmi.errors import AccessDenied, StoreCorrupted
 from ufmi.ledger import policy
@@ -12,33 +12,20 @@ from ufmi.ledger.embedded import rwset
 from ufmi.ledger.embedded.rwset import ReadWriteSet
 from ufmi.ledger.embedded.statestore import StateStore
 from ufmi.ledger.msp import Membership
-from ufmi.ledger.proposals import Call, Endorsed, Malformed, read_transaction
+from ufmi.ledger.proposals import Endorsed, Malformed, read_headers, read_transaction
 from ufmi.ledger.protos import ENDORSER_TRANSACTION, common, transaction
 
 Code = transaction.TxValidationCode
 
 
-@dataclass(frozen=True)
-class OwnEndorsement:
-    """What this process endorsed itself, so that it need not be verified or decoded again."""
+class OwnEndorsement(NamedTuple):
+    """A transaction that this process endorsed itself: need not be decoded or verified again."""
 
-    call: Call
-    endorsed: bytes
-    endorsements: tuple[tuple[bytes, bytes], ...]  # endorser, signature
+    payload: bytes  # of the envelope
+    endorsers: tuple[bytes, ...]
     sets: ReadWriteSet
+    results: bytes  # the same, as endorsed
     height: int  # of the state that was read
-
-    def is_that_of(self, found: Endorsed) -> bool:
-        """Whether a transaction carries exactly this endorsement of exactly this call."""
-        header = self.call.header
-        return (
-            self.endorsed == found.endorsed
-            and self.call.payload == found.proposal_payload
-            and header.channel_header == found.header.channel_header
-            and header.signature_header == found.header.signature_header
-            and self.endorsements
-            == tuple([(one.endorser, one.signature) for one in found.endorsements])
-        )
 
 
 @dataclass
@@ -97,39 +84,43 @@ class Validator:
         tx_id = ""
         try:
             envelope = common.Envelope.FromString(raw)
-            payload = common.Payload.FromString(envelope.payload)
+            signed = envelope.payload
+            payload = common.Payload.FromString(signed)
             header = common.ChannelHeader.FromString(payload.header.channel_header)
             tx_id = header.tx_id
             if header.type != ENDORSER_TRANSACTION:
                 return Checked(tx_id, Code.UNKNOWN_TX_TYPE, [])
             if header.channel_id != self._channel:
                 return Checked(tx_id, Code.TARGET_CHAIN_NOT_FOUND, [])
-            found = read_transaction(payload)
+            own = self._own.pop(tx_id, None)
+            if own is not None and own.payload != signed:
+                own = None
+            found = read_transaction(payload) if own is None else None
+            creator = read_headers(payload.header)[1].creator
         except Malformed as problem:
             return Checked(tx_id, Code.Value(problem.status), [])
         except Exception:  # whatever bytes these are, they are no transaction
             return Checked(tx_id, Code.BAD_PAYLOAD, [])
         try:
-            creator = self._membership.member(found.creator)
+            member = self._membership.member(creator)
             if not admitted:
-                creator.verify(envelope.signature, envelope.payload)
+                member.verify(envelope.signature, signed)
         except AccessDenied:
             return Checked(tx_id, Code.BAD_CREATOR_SIGNATURE, [])
         if tx_id in seen or self._store.transaction(tx_id) is not None:
             return Checked(tx_id, Code.DUPLICATE_TXID, [])
-        own = self._own.pop(tx_id, None)
-        if own is not None and own.is_that_of(found):
-            return self._check_own(tx_id, found, own)
+        if found is None:
+            return self._check_own(tx_id, own)
         if found.proposal_hash != found.expected_hash:
             return Checked(tx_id, Code.INVALID_ENDORSER_TRANSACTION, [])
         return self._check_endorsed(tx_id, found)
 
-    def _check_own(self, tx_id: str, found: Endorsed, own: OwnEndorsement) -> Checked:
-        members = [self._membership.member(endorser) for endorser, _ in own.endorsements]
+    def _check_own(self, tx_id: str, own: Any) -> Checked:
+        members = [self._membership.member(endorser) for endorser in own.endorsers]
         signatories = [(member.msp, member.role) for member in members]
         if not policy.is_met(self._policies[own.sets.namespace], signatories):
             return Checked(tx_id, Code.ENDORSEMENT_POLICY_FAILURE, [])
-        return Checked(tx_id, Code.VALID, [own.sets], found.action.results, own.height)
+        return Checked(tx_id, Code.VALID, [own.sets], own.results, own.height)
 
     def _check_endorsed(self, tx_id: str, found: Endorsed) -> Checked:
         contract = found.action.chaincode_id.name
