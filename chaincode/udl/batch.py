@@ -14,7 +14,15 @@ import msgspec
 
 # Importing the modules registers their effects.
 from chaincode.udl import assets, funds, governance, holdings, orders, settlement, users
-from chaincode.udl.run import EFFECTS, Refusal, Run, Signatory, check_active, find_signatory
+from chaincode.udl.run import (
+    EFFECTS,
+    Refusal,
+    Run,
+    Signatory,
+    check_active,
+    signatory_of,
+    signer_record,
+)
 from ufmi.contract import Context
 from ufmi.crypto import Signed, sm3_hex, verify_many
 from ufmi.errors import ContractFailure, InvalidField, MalformedText
@@ -33,6 +41,7 @@ class Item(NamedTuple):
 
     entry: Entry
     message: Message
+    identity: str
     text: bytes
     signature: bytes
     digest: str
@@ -81,14 +90,16 @@ def execute(context: Context, header: bytes, lines: Sequence[bytes]) -> list[Res
         raise ContractFailure("the transaction is older than an arrival in it")
     read = [read_message(line) for line in lines]
     items = [
-        one if isinstance(one, Result) else Item(entry, one[0], one[1], one[2], sm3_hex(one[1]))
+        Item(entry, one[0], one[0].identity, one[1], one[2], sm3_hex(one[1]))
+        if isinstance(one, tuple)
+        else one
         for entry, one in zip(entries, read, strict=True)
     ]
     _declare(context, [item for item in items if isinstance(item, Item)])
     network = authorised(context)
     checks = Checks(context, network, items)
     return [
-        item if isinstance(item, Result) else _run(context, at, item, checks)
+        _run(context, at, item, checks) if isinstance(item, Item) else item
         for at, item in enumerate(items)
     ]
 
@@ -125,13 +136,14 @@ class Checks:
     """The verdicts on all signatures of a batch, verified in bulk."""
 
     def __init__(self, context: Context, network: Network, items: Sequence[Item | Result]) -> None:
+        self._known: dict[str, tuple[object, Signatory | None]] = {}
         self._keys: dict[int, str] = {}  # place of a line → the sender's key when it was read
         wanted: list[Signed] = []
         places: list[tuple[int, int]] = []  # where a line's verdicts begin, and their number
         for at, item in enumerate(items):
             begin = len(wanted)
             if isinstance(item, Item):
-                signatory = find_signatory(context, network, item.message.sender)
+                signatory = self.signatory(context, network, item.message.sender)
                 if signatory is not None:
                     self._keys[at] = signatory.key
                     wanted.append((_raw_key(signatory.key), item.text, item.signature))
@@ -139,6 +151,16 @@ class Checks:
             places.append((begin, len(wanted)))
         self._places = places
         self._verdicts = verify_many(wanted)
+
+    def signatory(self, context: Context, network: Network, sender: str) -> Signatory | None:
+        """Who a sender is now; looked up anew only where his record has changed."""
+        record = signer_record(context, network, sender)
+        known = self._known.get(sender)
+        if known is not None and known[0] is record:
+            return known[1]
+        found = signatory_of(record)
+        self._known[sender] = (record, found)
+        return found
 
     def sender(self, at: int, item: Item, signatory: Signatory) -> bool:
         """Whether the sender's key of this moment signed the line at a place."""
@@ -165,10 +187,10 @@ def _claims(item: Item) -> list[Signed]:
 
 def _run(context: Context, at: int, item: Item, checks: Checks) -> Result:
     """Authenticates one message, executes it within a savepoint and records its result."""
-    message, identity = item.message, item.message.identity
+    message, identity = item.message, item.identity
     network = context.get(state.NETWORK, Network)
     assert network is not None
-    signatory = find_signatory(context, network, message.sender)
+    signatory = checks.signatory(context, network, message.sender)
     if signatory is None:
         return Result(identity, Code.SIGNER_UNKNOWN, f"{message.sender} is not known here")
     if not checks.sender(at, item, signatory):

@@ -89,9 +89,9 @@ def admit(run: Run, message: Admit) -> tuple[Code, Data]:
 @effect(Revoke)
 def revoke(run: Run, message: Revoke) -> tuple[Code, Data]:
     """Revokes a key: by its subject at once, else by m of n operator keys."""
-    own = message.sender == message.subject and run.signatory.role is not Role.OPERATOR
+    own = message.sender == message.subject and run.signatory.role != Role.OPERATOR
     require(
-        own or run.signatory.role is Role.OPERATOR,
+        own or run.signatory.role == Role.OPERATOR,
         Code.ROLE_NOT_ALLOWED,
         "only the subject itself and the operator revoke a key",
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from ufmi.contract import Context
 from ufmi.protocol import Code, Entry, Message, Role
 from ufmi.protocol import keys as state
-from ufmi.protocol.records import Address, Key, Network, Party
+from ufmi.protocol.records import Address, Key, Network, Party, Service
 
 Data = dict[str, Any]
 
@@ -27,14 +26,13 @@ class Refusal(Exception):
 class Signatory(NamedTuple):
     """Who a sender is on the ledger, and the key that his signatures are verified with."""
 
-    role: Role
+    role: str
     key: str
     revoked: bool
     party: Party | None = None
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One message in execution."""
 
     context: Context
@@ -76,21 +74,25 @@ def valid_key(keys: tuple[Key, ...]) -> Key:
     return keys[-1]
 
 
-def find_signatory(context: Context, network: Network, sender: str) -> Signatory | None:
-    """Looks a sender up: party, operator key, front-end or wallet address; None if unknown."""
+Signer = Party | Service | Address | None
+
+
+def signer_record(context: Context, network: Network, sender: str) -> Signer:
+    """The record that holds a sender's key: party, operator or front-end, wallet address."""
     if sender[0] in "NM":
-        party = context.get(state.party(sender), Party)
-        if party is None:
-            return None
-        key = valid_key(party.keys)
-        return Signatory(Role(party.role), key.key, key.until != 0, party)
-    service = network.services.get(sender)
-    if service is not None:
-        return Signatory(Role(service.role), service.key.key, service.key.until != 0)
-    address = context.get(state.address(sender), Address)
-    if address is None:
+        return context.get(state.party(sender), Party)
+    return network.services.get(sender) or context.get(state.address(sender), Address)
+
+
+def signatory_of(record: Signer) -> Signatory | None:
+    """Who the holder of a record is; None for a stranger."""
+    if record is None:
         return None
-    return Signatory(Role.WALLET, address.key.key, address.key.until != 0)
+    if isinstance(record, Party):
+        key = valid_key(record.keys)
+        return Signatory(record.role, key.key, key.until != 0, record)
+    role = record.role if isinstance(record, Service) else Role.WALLET.value
+    return Signatory(role, record.key.key, record.key.until != 0)
 
 
 def active_party(run: Run, institution: str, role: Role) -> Party:

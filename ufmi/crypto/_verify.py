@@ -30,10 +30,9 @@ class SignatureCache:
 
     def name(self, item: Signed) -> bytes:
         key, message, signature = item
-        digest = hashlib.blake2b(key, key=self._salt, digest_size=32)
-        digest.update(len(signature).to_bytes(1, "big") + signature)
-        digest.update(message)
-        return digest.digest()
+        # Fixed length, length byte, rest: no two triples have the same bytes.
+        whole = b"".join((self._salt, key, bytes((len(signature),)), signature, message))
+        return hashlib.sha256(whole).digest()
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._known

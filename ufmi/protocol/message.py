@@ -75,7 +75,7 @@ class Form(msgspec.Struct, frozen=True, gc=False):
 class Message(Form, frozen=True):
     """A form that a sender signs. Every message has the guide's fields first, then ours."""
 
-    ROLES: ClassVar[frozenset[Role]] = frozenset()
+    ROLES: ClassVar[frozenset[str]] = frozenset()
 
     # Every message declares these four itself, among its own fields, in the order of its text.
     if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def message(name: str, *roles: Role) -> Callable[[_Message], _Message]:
     """Class decorator: registers a message that senders in one of `roles` may send."""
 
     def register(cls: _Message) -> _Message:
-        cls.ROLES = frozenset(roles)
+        cls.ROLES = frozenset([role.value for role in roles])
         return form(name)(cls)
 
     return register

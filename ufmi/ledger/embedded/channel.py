@@ -22,7 +22,7 @@ from ufmi.ledger.blocks import (
 )
 from ufmi.ledger.embedded import rwset
 from ufmi.ledger.embedded.genesis import genesis_block
-from ufmi.ledger.embedded.statestore import StateStore
+from ufmi.ledger.embedded.statestore import StateStore, Write
 from ufmi.ledger.embedded.topology import Channel
 from ufmi.ledger.embedded.validator import Checked, OwnEndorsement, Validator
 from ufmi.ledger.identity import Identity, sha256
@@ -151,7 +151,7 @@ class EmbeddedChannel:
             int(message.header.number),
             location,
             [(one.tx_id, one.code) for one in checked],
-            list(_writes(checked)),
+            _writes(checked),
             commit_hash,
         )
         self._tip = header_hash(message.header)
@@ -198,25 +198,25 @@ class EmbeddedChannel:
                 block.number,
                 location,
                 [(one.tx_id, one.code) for one in checked],
-                list(_writes(checked)),
+                _writes(checked),
                 commit_hash,
             )
             self._tip = block.hash
 
     def history(self, namespace: str, key: str, limit: int) -> list[Modification]:
         """The values of a key, newest first, read from the blocks that wrote them."""
-        found = []
-        for number, at in reversed(self.store.history(namespace, key)[-limit:]):
+        found: list[Modification] = []
+        version = self.store.newest_version(namespace, key)
+        while version is not None and len(found) < limit:
+            number, at = version
             transaction = list(self.block(number).transactions())[at]
-            if transaction.endorsed is None:
-                raise StoreCorrupted(f"block {number} has no transaction {at} as indexed")
-            for one in rwset.decode(transaction.endorsed.action.results):
-                if one.namespace == namespace and key in one.writes:
-                    found.append(
-                        Modification(
-                            transaction.tx_id, transaction.endorsed.time_ms, one.writes[key]
-                        )
-                    )
+            endorsed = transaction.endorsed
+            sets = rwset.decode(endorsed.action.results) if endorsed else []
+            one = next((one for one in sets if one.namespace == namespace), None)
+            if endorsed is None or one is None or key not in one.writes:
+                raise StoreCorrupted(f"block {number} does not write {key} as indexed")
+            found.append(Modification(transaction.tx_id, endorsed.time_ms, one.writes[key]))
+            version = one.reads.get(key) or self.store.version_before(namespace, key, version)
         return found
 
     def anchor(self) -> tuple[Any, ...]:
@@ -276,9 +276,10 @@ def decode_checked(block: Block) -> list[Checked]:
     return checked
 
 
-def _writes(checked: Sequence[Checked]) -> Iterator[tuple[str, str, int, bytes | None]]:
+def _writes(checked: Sequence[Checked]) -> Iterator[Write]:
     for at, one in enumerate(checked):
         if one.code == VALID:
             for sets in one.sets:
+                reads = sets.reads
                 for key, value in sets.writes.items():
-                    yield sets.namespace, key, at, value
+                    yield sets.namespace, key, at, value, reads.get(key) is not None

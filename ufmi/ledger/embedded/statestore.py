@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,17 @@ _VERSION = struct.Struct(">QI")
 _LOCATION = struct.Struct(">IQI")
 _NUMBER = struct.Struct(">Q")
 # First byte of every key in LMDB.
-_STATE, _HISTORY, _BLOCK, _TRANSACTION, _META = b"s", b"h", b"b", b"t", b"m"
+_STATE, _BLOCK, _TRANSACTION, _META = b"s", b"b", b"t", b"m"
+# A key's history is a chain through the blocks: a value has the version that wrote it, and that
+# transaction's read set has the version before. Only what breaks the chain is kept here: the
+# version of a deletion, and what a write followed that had not read the key.
+_DELETED, _BEFORE = b"d", b"p"
 _ABSENT: Any = object()
 _HEIGHT = _META + b"height"
 _COMMIT_HASH = _META + b"commit"
+
+# Namespace, key, place of the transaction, value (None: deleted), whether it had read a value.
+Write = tuple[str, str, int, bytes | None, bool]
 
 # A value with the version that wrote it.
 Versioned = tuple[bytes, tuple[int, int]]
@@ -135,14 +142,20 @@ class StateStore:
                     return
                 yield key, raw
 
-    def history(self, namespace: str, key: str) -> list[tuple[int, int]]:
-        """The versions of a key (block, transaction), oldest first."""
-        head = _HISTORY + namespace.encode() + b"\0" + key.encode() + b"\0"
-        return [
-            _VERSION.unpack(name[len(head) :])
-            for name, _ in self._merged(head, head + b"\xff" * 13)
-            if len(name) == len(head) + 12
-        ]
+    def newest_version(self, namespace: str, key: str) -> Version:
+        """The version that last wrote or deleted a key, or None."""
+        name = f"{namespace}\0{key}".encode()
+        raw = self._get(_STATE + name) or self._get(_DELETED + name)
+        return None if raw is None else _VERSION.unpack_from(raw)
+
+    def version_before(self, namespace: str, key: str, version: tuple[int, int]) -> Version:
+        """The version before a write that had not read the key's value, or None.
+
+        Of any other write, its transaction's read set says what it followed.
+        """
+        name = f"{namespace}\0{key}\0".encode() + _VERSION.pack(*version)
+        raw = self._get(_BEFORE + name)
+        return None if raw is None else _VERSION.unpack(raw)
 
     def location(self, number: int) -> Location | None:
         """Where a block lies."""
@@ -164,10 +177,10 @@ class StateStore:
         number: int,
         location: Location,
         transactions: Sequence[tuple[str, int]],
-        writes: Sequence[tuple[str, str, int, bytes | None]],
+        writes: Iterable[Write],
         commit_hash: bytes,
     ) -> None:
-        """Takes in a block: (id, code) of its transactions and (namespace, key, place, value)."""
+        """Takes in a block: (id, code) of its transactions, and what they wrote."""
         pending = self._pending
         pending[_BLOCK + _NUMBER.pack(number)] = _LOCATION.pack(*location)
         for at, (tx_id, code) in enumerate(transactions):
@@ -175,13 +188,18 @@ class StateStore:
             # A repeated id is invalid; the first one keeps the name.
             if tx_id and self._get(name) is None:
                 pending[name] = _VERSION.pack(number, at) + bytes([code])
-        version, last = b"", -1
-        for namespace, key, at, value in writes:
-            if at != last:
-                version, last = _VERSION.pack(number, at), at
+        for namespace, key, at, value, has_read in writes:
+            version = _VERSION.pack(number, at)
             name = f"{namespace}\0{key}".encode()
-            pending[_STATE + name] = None if value is None else version + value
-            pending[_HISTORY + name + b"\0" + version] = b""
+            if not has_read:
+                before = self.newest_version(namespace, key)
+                if before is not None:
+                    pending[_BEFORE + name + b"\0" + version] = _VERSION.pack(*before)
+            if value is None:
+                pending[_STATE + name] = None
+                pending[_DELETED + name] = version
+            else:
+                pending[_STATE + name] = version + value
         self.height = number + 1
         self.commit_hash = commit_hash
         if len(pending) >= _FLUSH_ENTRIES and not self._held:
