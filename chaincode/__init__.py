@@ -1,0 +1,1 @@
+"""Smart contracts of UFMI: pure, deterministic, integers only."""
