@@ -7,7 +7,7 @@ import re
 from ufmi.errors import InvalidAmount
 from ufmi.protocol.kinds import AMOUNT_MAX
 
-_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,15})(?:\.([0-9]+))?")
+_DECIMAL = re.compile(r"(0|[1-9][0-9]{0,15}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,5})(?:\.([0-9]+))?")
 
 
 def parse_amount(text: str, decimals: int) -> int:
@@ -16,14 +16,14 @@ def parse_amount(text: str, decimals: int) -> int:
     Raises:
         InvalidAmount: not a plain decimal number, negative, too fine for its unit, or too large.
     """
-    match = _DECIMAL.fullmatch(text.replace(",", "").replace("_", "").strip())
+    match = _DECIMAL.fullmatch(text.strip())
     if match is None:
         raise InvalidAmount(f"{text!r} is not a plain decimal number, zero or more")
     fraction = (match[2] or "").rstrip("0")
     if len(fraction) > decimals:
         raise InvalidAmount(f"{text!r} has more than {decimals} decimals")
     scale: int = 10**decimals
-    amount = int(match[1]) * scale + int(fraction.ljust(decimals, "0") or "0")
+    amount = int(match[1].replace(",", "")) * scale + int(fraction.ljust(decimals, "0") or "0")
     if amount > AMOUNT_MAX:
         raise InvalidAmount(f"{text!r} is more than {format_amount(AMOUNT_MAX, decimals)}")
     return amount

@@ -6,6 +6,7 @@ passes once in 2^40.
 
 from __future__ import annotations
 
+import re
 from base64 import b32decode, b32encode
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from ufmi.crypto.sm3 import sm3
 ADDRESS_LENGTH = 41
 _BODY_BYTES = 20
 _DOMAIN = b"ufmi address"
+_FORM = re.compile("u[a-z2-7]{40}")
 
 
 @lru_cache(maxsize=65_536)
@@ -23,14 +25,13 @@ def address_of(public_key: bytes) -> str:
     return "u" + b32encode(body + sm3(_DOMAIN + body)[:5]).decode("ascii").lower()
 
 
-@lru_cache(maxsize=65_536)
 def is_address(text: str) -> bool:
     """Whether `text` has the form of an address and its checksum fits."""
-    if len(text) != ADDRESS_LENGTH or text[0] != "u" or text != text.lower():
-        return False
-    try:
-        raw = b32decode(text[1:].upper())
-    except ValueError:
-        return False
+    return _FORM.fullmatch(text) is not None and _fits(text)
+
+
+@lru_cache(maxsize=65_536)
+def _fits(text: str) -> bool:
+    raw = b32decode(text[1:].upper())
     body = raw[:_BODY_BYTES]
     return sm3(_DOMAIN + body)[:5] == raw[_BODY_BYTES:]

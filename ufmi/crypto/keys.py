@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tongsuopy.crypto import serialization
 from tongsuopy.crypto.asymciphers import ec
+from tongsuopy.crypto.exceptions import UnsupportedAlgorithm
 
 from ufmi.crypto import _tongsuo
 from ufmi.crypto._curve import is_private_scalar, is_public_point
@@ -17,8 +18,7 @@ from ufmi.crypto.address import address_of
 from ufmi.errors import CryptoError, InvalidKey, InvalidSignature, WrongPassword
 
 SIGNER_ID_DEFAULT = b"1234567812345678"
-# What a foreign signing function may raise; anything else is a defect of ours.
-_SIGN_FAILURES = (OSError, RuntimeError, ValueError, TypeError)
+_PASSWORD_BYTES_MAX = 1_023
 
 # Takes the bytes of a text, returns the signature in DER. A hardware module stands behind it.
 SignFunction = Callable[[bytes], bytes]
@@ -131,6 +131,8 @@ class Sm2PrivateKey:
         """
         try:
             key = serialization.load_pem_private_key(pem, password.encode() if password else None)
+        except UnsupportedAlgorithm as problem:
+            raise InvalidKey("not a private key of the curve SM2") from problem
         except TypeError as problem:
             raise WrongPassword(str(problem)) from problem
         except Exception as problem:
@@ -153,12 +155,16 @@ class Sm2PrivateKey:
         return self._raw.hex()
 
     def to_pem(self, password: str | None = None) -> bytes:
-        """PKCS #8 in PEM; with a password, encrypted."""
-        protection = (
-            serialization.BestAvailableEncryption(password.encode())
-            if password
-            else serialization.NoEncryption()
-        )
+        """PKCS #8 in PEM; with a password, encrypted. Raises WrongPassword for an unusable one."""
+        protection = serialization.NoEncryption()
+        if password is not None:
+            try:
+                secret = password.encode()
+            except UnicodeEncodeError as problem:
+                raise WrongPassword("the password is not Unicode") from problem
+            if not 1 <= len(secret) <= _PASSWORD_BYTES_MAX:
+                raise WrongPassword(f"a password has 1 to {_PASSWORD_BYTES_MAX} bytes")
+            protection = serialization.BestAvailableEncryption(secret)
         key = ec.derive_private_key(int.from_bytes(self._raw, "big"), ec.SM2())
         return bytes(
             key.private_bytes(
@@ -168,9 +174,10 @@ class Sm2PrivateKey:
 
     def save(self, path: Path | str, password: str | None = None) -> None:
         """Writes a PEM file that only its owner may read. Never overwrites one."""
+        pem = self.to_pem(password)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(self.to_pem(password))
+            file.write(pem)
 
     def sign(self, message: bytes) -> bytes:
         """The signature (DER) over `message` with SM3 and the default signer id."""
@@ -203,8 +210,10 @@ class Signer:
         """Signs. Raises CryptoError where the function fails or signs with another key."""
         try:
             signature = self._sign(message)
-        except _SIGN_FAILURES as problem:
+        except Exception as problem:  # a foreign function may raise anything
             raise CryptoError(f"the signing function failed: {problem}") from problem
+        if not isinstance(signature, bytes):
+            raise CryptoError("the signing function returned no bytes")
         self.public_key.verify(signature, message)
         return signature
 

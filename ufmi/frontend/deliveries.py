@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ufmi.ledger import Block, BlockTransaction
-from ufmi.protocol import Entry, Form, Line, Message, Result, decode
+from ufmi.protocol import UNRECORDED, Entry, Form, Line, Message, Result, decode
 
 _entries = msgspec.json.Decoder(list[Entry])
 _results = msgspec.json.Decoder(list[Result])
@@ -64,8 +64,12 @@ def lines_of(transaction: BlockTransaction) -> Iterator[ExecutedLine]:
 def deliveries(message: Message, line: Line, result: Result, block: int) -> list[Delivery]:
     """What follows from one result: to whom the message is forwarded, and the answers.
 
-    A repeated message brings its sender's answer again and nothing else.
+    A repeated message brings its sender's answer again and nothing else. One that was not
+    recorded brings nothing: who sent it is not known, or the id is that of another text, whose
+    answer this must not be taken for.
     """
+    if result.code in UNRECORDED:
+        return []
     sent = []
     if result.accepted and not result.repeated:
         unified = str(result.data.get("unified", ""))

@@ -90,7 +90,7 @@ def read_message(line: Line) -> Message | Result:
     except InvalidField as problem:
         return Result("", Code.FIELD_INVALID, problem.message)
     except MalformedText as problem:
-        long = len(line.text) > TEXT_BYTES_MAX
+        long = len(line.text.encode(errors="replace")) > TEXT_BYTES_MAX
         return Result("", Code.TOO_LONG if long else Code.MALFORMED, problem.message)
     if not isinstance(found, Message):
         return Result("", Code.UNKNOWN_MESSAGE, f"{found.NAME} is not sent to UFMI")

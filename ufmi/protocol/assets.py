@@ -61,7 +61,7 @@ class P1(Message, frozen=True):
         answer = P1Result(
             tx=self.tx, ag=self.ag, code=result.code, asset=self.asset, mark=self.mark
         )
-        return [(self.ag, answer)]
+        return [(self.sender, answer)]
 
 
 @message("P1.registry", Role.REGISTRY)

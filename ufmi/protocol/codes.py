@@ -38,6 +38,7 @@ def check_digits(body: str) -> str:
     return f"{98 - _number(body + '00') % 97:02d}"
 
 
+@lru_cache(maxsize=16_384)
 def _fits(code: str) -> bool:
     return check_digits(code[:-2]) == code[-2:]
 
@@ -57,12 +58,10 @@ def mark_code(bank: str, currency: str) -> str:
     return body + check_digits(body)
 
 
-@lru_cache(maxsize=8192)
 def is_asset_code(code: str) -> bool:
     return _ASSET.fullmatch(code) is not None and _fits(code)
 
 
-@lru_cache(maxsize=8192)
 def is_mark(code: str) -> bool:
     return _MARK.fullmatch(code) is not None and _fits(code)
 

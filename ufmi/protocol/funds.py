@@ -67,7 +67,7 @@ class Y1(Message, frozen=True):
         answer = Y1Result(
             tx=self.tx, ag=self.ag, code=result.code, mark=self.mark, quantity=0, cash=0
         )
-        return [(self.ag, answer)]
+        return [(self.sender, answer)]
 
 
 @message("Y1.locked", Role.BANK)
@@ -105,7 +105,8 @@ class Y1Locked(Message, frozen=True):
         answer = Y1Result(
             tx=self.tx, ag=self.ag, code=outcome, mark=self.mark, quantity=amount, cash=amount
         )
-        return [(self.ag, answer), (self.sender, answer)]
+        to = [self.ag, self.sender] if result.accepted else [self.sender]
+        return [(party, answer) for party in to]
 
 
 @form("Y1.result")

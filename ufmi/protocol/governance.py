@@ -98,11 +98,12 @@ class Expire(Message, frozen=True):
 
     def touches(self, entry: Entry) -> Keys:
         if self.kind == "ORDER":
+            writes = [state.order(self.owner, self.number)]
             if self.side == Side.BUY:
-                returned = state.cash(self.owner)
-            else:
-                returned = state.holding(self.owner, self.asset)
-            return Keys((), (state.order(self.owner, self.number), returned))
+                writes.append(state.cash(self.owner))
+            elif self.asset:
+                writes.append(state.holding(self.owner, self.asset))
+            return Keys((), tuple(writes))
         of_kind = {"DEPOSIT": state.deposit, "ONCHAIN": state.onchain, "LISTING": state.listing}
         return Keys((), (of_kind[self.kind](self.owner, self.number),))
 

@@ -62,7 +62,7 @@ class Z1(Message, frozen=True):
             asset=self.asset,
             quantity=0,
         )
-        return [(self.sender, answer), (self.ag, answer)]
+        return [(self.sender, answer)]
 
 
 @message("Z1.locked", Role.REGISTRY)
@@ -103,7 +103,8 @@ class Z1Locked(Message, frozen=True):
             asset=self.asset,
             quantity=self.quantity if outcome == "OK" else 0,
         )
-        return [(party, answer) for party in (self.ag, self.sender, self.address)]
+        to = [self.ag, self.sender, self.address] if result.accepted else [self.sender]
+        return [(party, answer) for party in to]
 
 
 @form("Z1.result")

@@ -37,12 +37,20 @@ _decoder = msgspec.json.Decoder(Line)
 
 def read_line(raw: bytes | str) -> Line:
     """Reads a line. Raises MalformedText."""
+    if isinstance(raw, str):
+        try:
+            raw = raw.encode()
+        except UnicodeEncodeError as problem:
+            raise MalformedText("the line is not Unicode") from problem
     if len(raw) > LINE_BYTES_MAX:
         raise MalformedText(f"the line is longer than {LINE_BYTES_MAX} bytes")
     try:
-        return _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        line = _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise MalformedText(f"not a line of JSON with text and signature: {problem}") from problem
+    if len(line.documents) > DOCUMENTS_MAX:
+        raise MalformedText(f"more than {DOCUMENTS_MAX} documents")
+    return line
 
 
 def sign(message: Message, signer: Signer, documents: tuple[str, ...] = ()) -> Line:
@@ -53,5 +61,6 @@ def sign(message: Message, signer: Signer, documents: tuple[str, ...] = ()) -> L
         CryptoError: the signing function failed.
     """
     text = message.text()
-    decode(text)
+    if decode(text) != message:
+        raise MalformedText("a value is not of its field's type")
     return Line(text, signer.sign(text.encode()).hex(), documents)

@@ -151,6 +151,7 @@ def message(name: str, *roles: Role) -> Callable[[_Message], _Message]:
 
 
 _MEMO_MAX = 20_000
+_MEMO_BYTES_MAX = 2_048
 _memo: dict[str, Form] = {}
 
 
@@ -177,7 +178,8 @@ def decode(text: str) -> Form:
     made = cls.of_fields(fields)
     if len(_memo) >= _MEMO_MAX:
         _memo.clear()
-    _memo[text] = made
+    if size <= _MEMO_BYTES_MAX:
+        _memo[text] = made
     return made
 
 
@@ -218,10 +220,13 @@ def struct_kind(cls: type[msgspec.Struct]) -> Kind:
         return cls(*_read_all(kinds, parts))
 
     # The same order is named again and again, by S1, its fills and its end.
-    return Kind(write, lru_cache(maxsize=_STRUCTS_MAX)(read))
+    remembered = lru_cache(maxsize=_STRUCTS_MAX)(read)
+    return Kind(write, lambda item: (remembered if len(item) <= _SHORT else read)(item))
 
 
+# What anybody may send without a valid signature must not fill the memory.
 _STRUCTS_MAX = 65_536
+_SHORT = 128
 
 
 def _kinds(cls: type[msgspec.Struct]) -> list[tuple[str, Kind]]:

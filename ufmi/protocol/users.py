@@ -106,7 +106,7 @@ class X1(Message, frozen=True):
         answer = X1Result(tx=self.tx, ag=self.ag, code=result.code, unified=unified)
         # Bank and registry need the unified id, without which they cannot answer.
         others = self.receivers() if result.accepted else ()
-        return [(party, answer) for party in (self.ag, *others)]
+        return [(party, answer) for party in (self.sender, *others)]
 
 
 class _Confirmation(Message, frozen=True):
