@@ -91,7 +91,7 @@ class AppendFile:
                 at += written
                 view = view[written:]
         except OSError as problem:
-            os.ftruncate(self._descriptor, start)
+            self.truncate(start)
             raise StorageFailed(f"{self.path} cannot be written: {problem}") from problem
         self.size = at
         return start
@@ -113,9 +113,11 @@ class AppendFile:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def truncate(self, size: int) -> None:
-        """Cuts off what follows `size`."""
-        os.ftruncate(self._descriptor, size)
-        os.fdatasync(self._descriptor)
+        """Cuts off what follows `size`. Raises StorageFailed."""
+        try:
+            os.ftruncate(self._descriptor, size)
+        except OSError as problem:
+            raise StorageFailed(f"{self.path} cannot be cut: {problem}") from problem
         self.size = size
 
     def close(self) -> None:

@@ -86,7 +86,7 @@ def read_message(raw: bytes) -> tuple[Message, bytes, bytes] | Result:
 def execute(context: Context, header: bytes, lines: Sequence[bytes]) -> list[Result]:
     """Runs all lines. Raises ContractFailure where the batch as a whole is not in order."""
     entries = read_header(header, len(lines))
-    if entries[-1].time > context.timestamp_ms or entries[0].time > context.timestamp_ms:
+    if max(entry.time for entry in entries) > context.timestamp_ms:
         raise ContractFailure("the transaction is older than an arrival in it")
     read = [read_message(line) for line in lines]
     items = [

@@ -30,9 +30,12 @@ def settle(run: Run, t1: T1) -> tuple[Code, Data]:
     for leg in t1.legs:
         paid += _exchange(run, t1, leg, orders, asset)
     for reference, order in zip(t1.orders, orders, strict=True):
-        # What remains must be exactly payable at the owner's limit.
-        money(order.price, order.rest, asset)
-        done = replace(order, status="FILLED") if order.rest == 0 else order
+        if order.rest:
+            # What remains must be exactly payable at the owner's limit.
+            money(order.price, order.rest, asset)
+            done = order
+        else:
+            done = replace(order, status="FILLED")
         run.context.put(state.order(reference.address, reference.number), done)
     return Code.OK, {"quantity": t1.quantity, "paid": paid}
 
@@ -100,7 +103,7 @@ def _exchange(run: Run, t1: T1, leg: Leg, orders: list[OrderRecord], asset: Asse
     if leg.quantity > left:
         raise Refusal(Code.ORDER_USED_UP, f"{leg.quantity} of at most {left} that are left")
     cost = money(leg.price, leg.quantity, asset)
-    saved = money(buy.price, leg.quantity, asset) - cost
+    saved = 0 if leg.price == buy.price else money(buy.price, leg.quantity, asset) - cost
     payment, held = take(buy.held_cash, cost)
     returned, held = take(held, saved) if saved else ({}, held)
     buyer, seller = t1.orders[leg.buy].address, t1.orders[leg.sell].address

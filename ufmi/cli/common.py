@@ -48,10 +48,12 @@ def guarded(command: _Command) -> _Command:
             return command(*arguments, **options)
         except UfmiError as problem:
             fail(str(problem), 2 if isinstance(problem, _WRONG_USE) else 1)
-        except BrokenPipeError:
-            # Whoever read our output has seen enough.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return None
+        except OSError as problem:
+            if isinstance(problem, BrokenPipeError):
+                # Whoever read our output has seen enough.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return None
+            fail(str(problem))
 
     return run  # type: ignore[return-value]
 

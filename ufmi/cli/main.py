@@ -52,6 +52,9 @@ app.add_typer(show.app, name="show")
 app.add_typer(ledger.app, name="ledger")
 
 LedgerKind = Annotated[str, typer.Option("--ledger", help="Which ledger: embedded.")]
+Folder = Annotated[
+    Path | None, typer.Option("--data", help="The data folder; a passing one if none is given.")
+]
 _PROGRESS_FROM = 200  # steps
 GC_THRESHOLD = (50_000, 20, 50)
 
@@ -84,7 +87,7 @@ def version() -> None:
 
 @app.command()
 @guarded
-def demo(ledger: LedgerKind = "embedded", data: Data = Path(), as_json: AsJson = False) -> None:
+def demo(ledger: LedgerKind = "embedded", data: Folder = None, as_json: AsJson = False) -> None:
     """Run the first trades of a small market and show them; a new folder each time."""
     scenario = files("ufmi.scenario").joinpath("demo.toml")
     _run(read_scenario(Path(str(scenario))), ledger, data, as_json)
@@ -95,14 +98,14 @@ def demo(ledger: LedgerKind = "embedded", data: Data = Path(), as_json: AsJson =
 def run(
     scenario: Annotated[Path, typer.Argument(help="A scenario file (docs/scenarios.md).")],
     ledger: LedgerKind = "embedded",
-    data: Data = Path(),
+    data: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a scenario file, on the ledger in --data or on a new one that is thrown away."""
     _run(read_scenario(scenario), ledger, data, as_json)
 
 
-def _run(scenario: Scenario, ledger: str, data: Path, as_json: bool) -> None:
+def _run(scenario: Scenario, ledger: str, data: Path | None, as_json: bool) -> None:
     if ledger != "embedded":
         fail(f"there is no ledger {ledger!r}; there is: embedded", 2)
     with _node_for(scenario, data) as (node, operators):
@@ -129,10 +132,10 @@ def _with_progress(node: Node, scenario: Scenario, operators: list[Sm2PrivateKey
 
 
 @contextmanager
-def _node_for(scenario: Scenario, data: Path) -> Iterator[tuple[Node, list[Sm2PrivateKey]]]:
+def _node_for(scenario: Scenario, data: Path | None) -> Iterator[tuple[Node, list[Sm2PrivateKey]]]:
     """The ledger in a folder, founded where there is none; without one in a passing folder."""
-    passing = data == Path()
-    folder = Path(tempfile.mkdtemp(prefix="ufmi-")) if passing else data
+    passing = data is None
+    folder = data or Path(tempfile.mkdtemp(prefix="ufmi-"))
     try:
         if (folder / "ledger" / "ledger.json").exists():
             node = open_node(folder)

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from ufmi.frontend.receipts import Receipt
-from ufmi.protocol import Entry, Keys, Message, Result
+from ufmi.protocol import Entry, Keys, Line, Message, Result
 
 LINES_MAX = 500
 BYTES_MAX = 512 * 1024
@@ -30,7 +30,8 @@ class Queued:
 
     entry: Entry
     message: Message
-    line: bytes  # text and signature, as `execute` takes it
+    signed: Line
+    line: bytes  # the same, as `execute` takes it
     receipt: Receipt | None
     keys: Keys
     done: Future[Executed] = field(default_factory=Future)
@@ -66,6 +67,18 @@ def _subtract(counts: Counter[str], keys: Iterable[str]) -> None:
             counts[key] -= 1
         else:
             del counts[key]
+
+
+def next_batch(queue: deque[Queued]) -> list[Queued]:
+    """Takes the next messages in order of arrival; for when nothing else is in flight."""
+    batch: list[Queued] = []
+    size = 0
+    while queue and len(batch) < LINES_MAX:
+        size += len(queue[0].line)
+        if size > BYTES_MAX and batch:
+            break
+        batch.append(queue.popleft())
+    return batch
 
 
 def form_batch(queue: deque[Queued], locks: KeyLocks) -> list[Queued]:

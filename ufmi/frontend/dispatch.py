@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
-from ufmi.errors import LedgerError
-from ufmi.frontend.batches import KeyLocks, Queued, form_batch
+from ufmi.errors import FrontendError, LedgerError
+from ufmi.frontend.batches import KeyLocks, Queued, form_batch, next_batch
 from ufmi.frontend.runner import Done, Runner
 
 _log = structlog.get_logger("ufmi.frontend")
@@ -56,8 +56,14 @@ class Dispatcher:
 
     def run_waiting(self) -> None:
         """Executes everything that waits, in this thread."""
-        while self.failure is None and (batch := form_batch(self._queue, self._locks)):
+        while self.failure is None and (batch := self._next()):
             self._run(batch)
+
+    def _next(self) -> list[Queued]:
+        # One batch at a time conflicts with nothing.
+        if self._in_flight <= 1:
+            return next_batch(self._queue)
+        return form_batch(self._queue, self._locks)
 
     def _dispatch(self) -> None:
         while True:
@@ -65,7 +71,7 @@ class Dispatcher:
                 self._changed.wait_for(self._can_go_on)
                 if self._closing or self.failure is not None:
                     return
-                batch = form_batch(self._queue, self._locks)
+                batch = self._next()
                 if not batch:
                     # Everything near conflicts with what is in flight; its end wakes us.
                     self._changed.wait()
@@ -89,7 +95,8 @@ class Dispatcher:
                     item.done.set_exception(failure)
         finally:
             with self._changed:
-                self._locks.release(batch)
+                if self._in_flight > 1:
+                    self._locks.release(batch)
                 self._flying -= 1
                 self._changed.notify_all()
             self._after_batch()
@@ -104,7 +111,9 @@ class Dispatcher:
         if self._in_flight:
             self._pool.shutdown()
         for item in self._queue:
-            item.done.cancel()
+            item.done.set_exception(
+                FrontendError("the front-end closed; the message is journaled", retryable=True)
+            )
 
 
 def _unexpected(problem: Exception) -> LedgerError:

@@ -29,7 +29,7 @@ from ufmi.frontend.receipts import Arrived, Receipt, Receipts
 from ufmi.frontend.runner import Runner, SetAsideList
 from ufmi.frontend.view import LedgerView
 from ufmi.ledger import Gateway
-from ufmi.protocol import Entry, Line, Message, Result, decode, read_line
+from ufmi.protocol import Entry, Line, Message, Result, decode
 from ufmi.protocol.codes import user_id
 from ufmi.protocol.users import X1
 from ufmi.system import Clock
@@ -102,6 +102,7 @@ class Frontend:
         self._progress = Progress(folder / "progress.json")
         self._outbox = Outbox(threaded=in_flight > 0)
         self._threaded = in_flight > 0
+        self._closing = False
         self._lock = threading.RLock()
         # Is shown every line with its ticket, before it is executed: for demonstrations.
         self.observer: Callable[[Line, Ticket], None] | None = None
@@ -176,6 +177,8 @@ class Frontend:
         return self.submit([line])[0].outcome(timeout)
 
     def _admit(self, count: int) -> None:
+        if self._closing:
+            raise FrontendError("the front-end is closing", retryable=True)
         if self._dispatcher.failure is not None:
             raise self._dispatcher.failure
         if count > SUBMIT_MAX:
@@ -217,8 +220,8 @@ class Frontend:
             user = user_id(self._next_user)
             self._next_user += 1
         entry = Entry(arrival.number, arrival.time, user)
-        line = Line(arrival.text, arrival.signature).encode()
-        return Queued(entry, found, line, receipt, found.keys(entry))
+        line = Line(arrival.text, arrival.signature)
+        return Queued(entry, found, line, line.encode(), receipt, found.keys(entry))
 
     def _expire(self) -> None:
         """Sends `EXPIRE` for what is due."""
@@ -250,8 +253,8 @@ class Frontend:
         deadline = deadline_of(item.message, outcome.result)
         if deadline is not None:
             self._expirer.add(deadline)
-        line = read_line(item.line)
-        self._outbox.put(deliveries(item.message, line, outcome.result, outcome.block))
+        if self._outbox.connected:
+            self._outbox.put(deliveries(item.message, item.signed, outcome.result, outcome.block))
         self._finish(item.entry.number, outcome.block)
         item.done.set_result(outcome)
 
@@ -274,6 +277,7 @@ class Frontend:
 
     def close(self) -> None:
         """Lets batches in flight end and keeps the rest for the next start."""
+        self._closing = True
         self._dispatcher.close()
         self._outbox.close()
         self._progress.save()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ufmi.crypto import Signed, sm3_hex, verify_many
 from ufmi.errors import InvalidField, MalformedText
@@ -12,8 +12,7 @@ from ufmi.protocol import Code, Form, Line, Message, Result, UnknownName, decode
 from ufmi.protocol.text import TEXT_BYTES_MAX
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """A message that passed."""
 
     line: Line
@@ -71,14 +70,13 @@ def _check_one(line: Line, view: LedgerView, now_ms: int) -> tuple[Accepted | Re
         signature = bytes.fromhex(line.signature)
     except ValueError:
         return refused(Code.SIGNATURE_INVALID, "the signature is not hexadecimal")
-    digests = set(documents_named(message))
-    if any(sm3_hex(document.encode()) not in digests for document in line.documents):
+    if line.documents and not documents_fit(line, message):
         return refused(Code.FIELD_INVALID, "a document does not fit any digest in the text")
     signatures = [(bytes.fromhex(key), text, signature)]
     for claim in message.claims():
         claimed = (claim.text.encode(), bytes.fromhex(claim.signature))
         signatures.append((bytes.fromhex(claim.public_key), *claimed))
-    return Accepted(line, message, line.digest), signatures
+    return Accepted(line, message, sm3_hex(text)), signatures
 
 
 def read_message(line: Line) -> Message | Result:
@@ -97,7 +95,7 @@ def read_message(line: Line) -> Message | Result:
     return found
 
 
-def documents_named(message: Message) -> list[str]:
-    """The digests of documents that a message names."""
-    digest = getattr(message, "document", "")
-    return [digest] if digest else []
+def documents_fit(line: Line, message: Message) -> bool:
+    """Whether every document beside a text is one that the text names by its digest."""
+    named = getattr(message, "document", "")
+    return all(sm3_hex(document.encode()) == named for document in line.documents)

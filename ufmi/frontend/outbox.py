@@ -34,6 +34,11 @@ class Outbox:
         """From now on hands what is for `party` ("": for anybody) to the handler."""
         (self._handlers.setdefault(party, []) if party else self._everything).append(handler)
 
+    @property
+    def connected(self) -> bool:
+        """Whether anybody is; nobody's deliveries need not even be written."""
+        return bool(self._everything or self._handlers)
+
     def disconnect(self, party: str, handler: Handler) -> None:
         """Ends a connection."""
         (self._handlers[party] if party else self._everything).remove(handler)

@@ -10,6 +10,9 @@ from ufmi.errors import JournalCorrupted
 from ufmi.system import write_file
 
 _SAVE_EVERY = 20_000
+# A batch may be in a block and not reported yet while later ones are. Looking this much further
+# back finds it; if it did not, executing it again would only give its first results.
+_BLOCKS_BACK = 64
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -46,6 +49,7 @@ class Progress:
 
     def save(self) -> Position:
         """Writes the position durably."""
-        self.saved = Position(self._low, min([self._block, *self._finished.values()]))
+        block = min([self._block, *self._finished.values()])
+        self.saved = Position(self._low, max(0, block - _BLOCKS_BACK))
         write_file(self._path, msgspec.json.encode(self.saved))
         return self.saved

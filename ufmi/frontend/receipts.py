@@ -11,7 +11,7 @@ import msgspec
 
 from ufmi.crypto import Sm2PublicKey, sm3_hex
 from ufmi.errors import BadReceipt, CryptoError
-from ufmi.protocol.kinds import Digest, Time, list_of
+from ufmi.protocol.kinds import Digest, Kind, Time, list_of
 from ufmi.protocol.message import Form, form, struct_kind
 
 GROUP_MAX = 1_000
@@ -25,12 +25,19 @@ class Arrived(msgspec.Struct, frozen=True):
     digest: Digest
 
 
+# Digits and hexadecimal digits need no escapes, so the list is written at once.
+_READ = list_of(struct_kind(Arrived), GROUP_MAX, least=1).read
+_ARRIVED = Kind(
+    lambda items: ";".join([f"{one.number}:{one.time}:{one.digest}" for one in items]), _READ
+)
+
+
 @form("RECEIPTS")
 class Receipts(Form, frozen=True):
     """What the front-end signs: all arrivals of one sync."""
 
     network: Digest
-    arrived: Annotated[tuple[Arrived, ...], list_of(struct_kind(Arrived), GROUP_MAX, least=1)]
+    arrived: Annotated[tuple[Arrived, ...], _ARRIVED]
 
 
 class Receipt(msgspec.Struct, frozen=True):

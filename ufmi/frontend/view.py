@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TypeVar
 
 from ufmi.contract import decode_record
@@ -23,24 +23,32 @@ class LedgerView:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._known: dict[str, Record | None] = {}
+        self._epoch = 0  # moves on whenever something may have changed
 
     def get(self, key: str, kind: type[_Kind]) -> _Kind | None:
         """The record under a key, or None."""
         if key not in self._known:
+            epoch = self._epoch
             raw = self._contract.evaluate("get", key.encode())
             found = None if raw == b"null" else decode_record(raw, kind)
             if found is None:
                 return None  # it may come into being at any time
+            if epoch != self._epoch:
+                # Something was committed meanwhile; this may be old by now.
+                return found
             if len(self._known) >= ENTRIES_MAX:
                 self._known.clear()
             self._known[key] = found
+            return found
         record = self._known.get(key)
         return record if isinstance(record, kind) else None
 
-    def forget(self, keys: Iterable[str]) -> None:
+    def forget(self, keys: Sequence[str]) -> None:
         """Reads these keys anew when they are next needed."""
-        for key in keys:
-            self._known.pop(key, None)
+        self._epoch += 1
+        if not self._known.keys().isdisjoint(keys):
+            for key in keys:
+                self._known.pop(key, None)
 
     @property
     def network(self) -> Network | None:

@@ -115,6 +115,7 @@ class EmbeddedChannel:
             StorageFailed: the disk refuses; nothing of the block was taken in.
         """
         with self.lock:
+            self._make_room(envelopes)
             message = common.Block(
                 header=common.BlockHeader(
                     number=self.height,
@@ -131,6 +132,16 @@ class EmbeddedChannel:
                     self._remember_failure(one.tx_id, problem)
                 self.committed.notify_all()
                 raise
+
+    def _make_room(self, envelopes: Sequence[bytes]) -> None:
+        """Flushes the state before a block is made, so that a full disk stops it in time."""
+        try:
+            self.store.flush_if_full()
+        except LedgerError as problem:
+            for raw in envelopes:
+                self._remember_failure(tx_id_of(raw), problem)
+            self.committed.notify_all()
+            raise
 
     def _remember_failure(self, tx_id: str, problem: LedgerError) -> None:
         while len(self.failed) >= _FAILED_MAX:
@@ -201,6 +212,7 @@ class EmbeddedChannel:
                 _writes(checked),
                 commit_hash,
             )
+            self.store.flush_if_full()
             self._tip = block.hash
 
     def history(self, namespace: str, key: str, limit: int) -> list[Modification]:
@@ -245,6 +257,12 @@ class EmbeddedChannel:
                 self.store.close()
             finally:
                 self._blocks.close()
+
+
+def tx_id_of(envelope: bytes) -> str:
+    """The transaction id that an admitted envelope names."""
+    payload = common.Payload.FromString(common.Envelope.FromString(envelope).payload)
+    return str(common.ChannelHeader.FromString(payload.header.channel_header).tx_id)
 
 
 def orderer_block_metadata() -> bytes:

@@ -202,7 +202,10 @@ class StateStore:
                 pending[_STATE + name] = version + value
         self.height = number + 1
         self.commit_hash = commit_hash
-        if len(pending) >= _FLUSH_ENTRIES and not self._held:
+
+    def flush_if_full(self) -> None:
+        """Flushes where enough has gathered. Raises StorageFailed; nothing is lost then."""
+        if len(self._pending) >= _FLUSH_ENTRIES and not self._held:
             self.flush()
 
     def flush(self) -> None:
