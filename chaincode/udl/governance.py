@@ -39,14 +39,16 @@ def approved(run: Run, message: Message) -> bool:
     ]
     terms = sm3_hex(join(message.NAME, agreed).encode())
     key = state.proposal(message.NAME, message.tx)
-    proposal = run.context.get(key, Proposal) or Proposal(terms, ())
+    proposal = run.context.get(key, Proposal) or Proposal(terms, {})
     require(proposal.terms == terms, Code.PROPOSAL_DIFFERS, "another proposal has this id")
+    # An approval counts until its own valid_until; nothing takes effect years later.
+    approvals = {who: until for who, until in proposal.approvals.items() if until >= run.now}
     require(
-        not proposal.done and message.sender not in proposal.approvals,
+        not proposal.done and message.sender not in approvals,
         Code.ALREADY_APPROVED,
         "it has taken effect or this key has approved it",
     )
-    approvals = (*proposal.approvals, message.sender)
+    approvals[message.sender] = message.valid_until
     valid = [one for one in approvals if _valid_operator(run, one)]
     done = len(valid) >= run.network.parameters.threshold
     run.context.put(key, Proposal(terms, approvals, done))

@@ -30,14 +30,29 @@ def settle(run: Run, t1: T1) -> tuple[Code, Data]:
     for leg in t1.legs:
         paid += _exchange(run, t1, leg, orders, asset)
     for reference, order in zip(t1.orders, orders, strict=True):
-        if order.rest:
-            # What remains must be exactly payable at the owner's limit.
-            money(order.price, order.rest, asset)
-            done = order
-        else:
-            done = replace(order, status="FILLED")
+        done = _after_fill(run, reference, order, asset)
         run.context.put(state.order(reference.address, reference.number), done)
     return Code.OK, {"quantity": t1.quantity, "paid": paid}
+
+
+def _after_fill(
+    run: Run, reference: OrderReference, order: OrderRecord, asset: Asset
+) -> OrderRecord:
+    """The order after all legs. What better prices saved goes back to the buyer at once.
+
+    What remains must be exactly payable at the owner's limit.
+    """
+    needed = money(order.price, order.rest, asset) if order.rest else 0
+    held_cash = order.held_cash
+    if reference.side is Side.BUY:
+        saved = sum(held_cash.values()) - needed
+        if saved:
+            returned, held_cash = take(held_cash, saved)
+            credit_cash(run.context, reference.address, returned)
+    if held_cash is order.held_cash and order.rest:
+        return order
+    status = order.status if order.rest else "FILLED"
+    return replace(order, held_cash=held_cash, status=status)
 
 
 def _check_shape(t1: T1) -> None:
@@ -103,13 +118,9 @@ def _exchange(run: Run, t1: T1, leg: Leg, orders: list[OrderRecord], asset: Asse
     if leg.quantity > left:
         raise Refusal(Code.ORDER_USED_UP, f"{leg.quantity} of at most {left} that are left")
     cost = money(leg.price, leg.quantity, asset)
-    saved = 0 if leg.price == buy.price else money(buy.price, leg.quantity, asset) - cost
     payment, held = take(buy.held_cash, cost)
-    returned, held = take(held, saved) if saved else ({}, held)
-    buyer, seller = t1.orders[leg.buy].address, t1.orders[leg.sell].address
-    credit_cash(run.context, seller, payment)
-    credit_cash(run.context, buyer, returned)
-    credit_holding(run.context, buyer, asset.code, leg.quantity)
+    credit_cash(run.context, t1.orders[leg.sell].address, payment)
+    credit_holding(run.context, t1.orders[leg.buy].address, asset.code, leg.quantity)
     orders[leg.buy] = replace(buy, rest=buy.rest - leg.quantity, held_cash=held)
     orders[leg.sell] = replace(sell, rest=sell.rest - leg.quantity, held=sell.held - leg.quantity)
     return cost

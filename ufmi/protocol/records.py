@@ -229,7 +229,7 @@ class Proposal(Record, frozen=True):
     """Operator keys that approved the same proposal."""
 
     terms: str  # SM3 over what all approvals must agree in
-    approvals: tuple[str, ...]  # addresses of operator keys
+    approvals: dict[str, int]  # address of the operator key → until when it approves
     done: bool = False
     v: int = 1
 
