@@ -7,6 +7,9 @@ own and implements `ufmi.sdk.Book` over it.
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ufmi.errors import BookError
@@ -33,11 +36,17 @@ class SqliteBook:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        # The front-end may deliver from a thread of its own; one at a time.
+        # The front-end delivers from a thread of its own; one call at a time.
+        self._lock = threading.RLock()
         self._db = sqlite3.connect(folder / "book.sqlite", check_same_thread=False)
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = full")
         self._db.executescript(_TABLES)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock, self._db:
+            yield
 
     def credit(self, account: str, item: str, amount: int) -> None:
         """Opens an account, or adds to it: an opening position, a payment from outside.
@@ -47,7 +56,7 @@ class SqliteBook:
         """
         if amount < 0:
             raise BookError(f"{amount} cannot be credited")
-        with self._db:
+        with self._transaction():
             self._db.execute(
                 "insert into account values (?, ?, ?)"
                 " on conflict do update set free = free + excluded.free",
@@ -56,17 +65,19 @@ class SqliteBook:
 
     def free(self, account: str, item: str) -> int:
         """What is free of a currency or asset in an account."""
-        row = self._db.execute(
-            "select free from account where account = ? and item = ?", (account, item)
-        ).fetchone()
+        with self._lock:
+            row = self._db.execute(
+                "select free from account where account = ? and item = ?", (account, item)
+            ).fetchone()
         return int(row[0]) if row else 0
 
     def knows(self, account: str) -> bool:
-        found = self._db.execute("select 1 from account where account = ?", (account,))
-        return found.fetchone() is not None
+        with self._lock:
+            found = self._db.execute("select 1 from account where account = ?", (account,))
+            return found.fetchone() is not None
 
     def lock(self, name: LockName, account: str, item: str, amount: int) -> bool:
-        with self._db:
+        with self._transaction():
             known = self._state(name)
             if known is not None:
                 return known in ("LOCKED", "CONFIRMED")
@@ -88,7 +99,7 @@ class SqliteBook:
         return str(row[0]) if row else None
 
     def release(self, name: LockName) -> None:
-        with self._db:
+        with self._transaction():
             if self._state(name) != "LOCKED":
                 return
             self._db.execute(
@@ -100,7 +111,7 @@ class SqliteBook:
             self._set_state(name, "RELEASED")
 
     def confirm(self, name: LockName) -> None:
-        with self._db:
+        with self._transaction():
             if self._state(name) == "LOCKED":
                 self._set_state(name, "CONFIRMED")
 
@@ -110,7 +121,7 @@ class SqliteBook:
         )
 
     def answer(self, name: LockName, line: str = "") -> str:
-        with self._db:
+        with self._transaction():
             if line:
                 self._db.execute("insert or ignore into answer values (?, ?, ?)", (*name, line))
             row = self._db.execute(
@@ -119,10 +130,11 @@ class SqliteBook:
         return str(row[0]) if row else ""
 
     def locked_total(self, item: str) -> int:
-        row = self._db.execute(
-            "select coalesce(sum(amount), 0) from lock where item = ? and state = 'CONFIRMED'",
-            (item,),
-        ).fetchone()
+        with self._lock:
+            row = self._db.execute(
+                "select coalesce(sum(amount), 0) from lock where item = ? and state = 'CONFIRMED'",
+                (item,),
+            ).fetchone()
         return int(row[0])
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 from ufmi.crypto import Signer
@@ -57,6 +58,8 @@ class Institution(Client):
     def __init__(self, node: Node, id: str, signer: Signer, book: Book) -> None:
         super().__init__(node, id, signer)
         self.book = book
+        # `catch_up` runs in the caller's thread, deliveries in the front-end's.
+        self._one_at_a_time = threading.RLock()
         node.frontend.connect(id, self.receive)
 
     def catch_up(self, block: int = 0) -> None:
@@ -69,10 +72,11 @@ class Institution(Client):
     def receive(self, delivery: Delivery) -> None:
         """Deals with one delivery; one that came before changes nothing."""
         form = decode(delivery.text)
-        if delivery.line is None:
-            self.on_result(form)
-        elif isinstance(form, Message):
-            self.on_forward(form, delivery)
+        with self._one_at_a_time:
+            if delivery.line is None:
+                self.on_result(form)
+            elif isinstance(form, Message):
+                self.on_forward(form, delivery)
 
     def on_forward(self, message: Message, delivery: Delivery) -> None:
         """A message forwarded by UFMI."""
