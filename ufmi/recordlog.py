@@ -51,13 +51,17 @@ class RecordLog:
 
     def append(self, records: Sequence[bytes]) -> list[Location]:
         """Writes records, all or none, and returns when they are on the disk."""
-        data = [_HEAD.pack(len(record), zlib.crc32(record)) + record for record in records]
+        data = [
+            part
+            for record in records
+            for part in (_HEAD.pack(len(record), zlib.crc32(record)), record)
+        ]
         file = self._files[self._last]
         if file.size and file.size + sum(map(len, data)) > self._bytes_max:
             self._last += 1
             file = self._files[self._last] = self._open(self._last)
             sync_folder(self._folder)
-        offset = file.append(b"".join(data))
+        offset = file.append(data)
         try:
             file.sync()
         except Exception:

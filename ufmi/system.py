@@ -8,12 +8,13 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from ufmi.errors import LedgerInUse, StorageFailed
 
+_PARTS_MAX = 512  # the system takes 1024 at once
 RandomBytes = Callable[[int], bytes]
 
 
@@ -80,16 +81,18 @@ class AppendFile:
         except OSError as problem:
             raise StorageFailed(f"{path} cannot be opened: {problem}") from problem
 
-    def append(self, data: bytes) -> int:
-        """Writes at the end; returns where. Not durable before `sync`."""
-        start = self.size
+    def append(self, parts: Sequence[bytes]) -> int:
+        """Writes parts at the end; returns where. Not durable before `sync`."""
+        start = at = self.size
         try:
-            view = memoryview(data)
-            at = start
-            while view:
-                written = os.pwrite(self._descriptor, view, at)
+            rest = [memoryview(part) for part in parts]
+            while rest:
+                written = os.pwritev(self._descriptor, rest[:_PARTS_MAX], at)
                 at += written
-                view = view[written:]
+                while rest and written >= len(rest[0]):
+                    written -= len(rest.pop(0))
+                if rest:
+                    rest[0] = rest[0][written:]
         except OSError as problem:
             self.truncate(start)
             raise StorageFailed(f"{self.path} cannot be written: {problem}") from problem

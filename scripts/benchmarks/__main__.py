@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import platform
@@ -20,7 +19,7 @@ from typing import Any
 from benchmarks.market import BATCH, BenchMarket
 from benchmarks.sqlite import SqliteMarket
 from ufmi import crypto
-from ufmi.cli.main import GC_THRESHOLD
+from ufmi.cli.tuning import tune
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.ledger.embedded.verify import verify_channel
 from ufmi.protocol import Line, read_line
@@ -244,7 +243,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", choices=["signed", "checked"], default="")
     arguments = parser.parse_args()
-    gc.set_threshold(*GC_THRESHOLD)
+    tune()
     folder = Path(tempfile.mkdtemp(prefix="ufmi-bench-"))
     bench = Bench(folder, arguments.quick)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import shutil
 import sys
@@ -31,6 +30,7 @@ from ufmi.cli.common import (
     password,
 )
 from ufmi.cli.output import err, out, print_checks, print_json, show_code, show_outcome
+from ufmi.cli.tuning import tune
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.errors import ScenarioError, UfmiError
 from ufmi.legacy.books import SqliteBook
@@ -56,7 +56,6 @@ Folder = Annotated[
     Path | None, typer.Option("--data", help="The data folder; a passing one if none is given.")
 ]
 _PROGRESS_FROM = 200  # steps
-GC_THRESHOLD = (50_000, 20, 50)
 
 
 @app.callback()
@@ -268,7 +267,5 @@ def reconcile(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
 
 def main() -> None:
     """Entry point."""
-    # A batch allocates tens of thousands of objects that live until its end; collecting every
-    # few hundred finds nothing.
-    gc.set_threshold(*GC_THRESHOLD)
+    tune()
     app()

@@ -13,10 +13,8 @@ from ufmi.errors import CommitError
 from ufmi.ledger.blocks import Block
 from ufmi.ledger.checkpoint import MemoryCheckpoint
 from ufmi.ledger.identity import Identity
-from ufmi.ledger.proposals import build_proposal, transaction_id
+from ufmi.ledger.proposals import build_proposal, read_transaction, transaction_id
 from ufmi.ledger.protos import VALID, common, gateway, orderer, proposal, validation_name
-from ufmi.ledger.protos import proposal_response as responses
-from ufmi.ledger.protos import transaction as transactions
 from ufmi.ledger.transport import Transport
 
 _NONCE_BYTES = 24
@@ -247,21 +245,18 @@ class Transaction:
         self._channel = channel
         self.transaction_id = tx_id
         self.envelope = envelope
+        # Every access to a field of bytes copies it, and this one is large.
+        self._payload: bytes = envelope.payload
 
     @property
     def result(self) -> bytes:
         """What the function returned."""
-        payload = common.Payload.FromString(self.envelope.payload)
-        whole = transactions.Transaction.FromString(payload.data)
-        action = transactions.ChaincodeActionPayload.FromString(whole.actions[0].payload)
-        endorsed = responses.ProposalResponsePayload.FromString(
-            action.action.proposal_response_payload
-        )
-        return bytes(proposal.ChaincodeAction.FromString(endorsed.extension).response.payload)
+        endorsed = read_transaction(common.Payload.FromString(self._payload))
+        return bytes(endorsed.action.response.payload)
 
     def submit(self) -> Commit:
         """Signs and orders it. Raises SubmitError."""
-        self.envelope.signature = self._gateway.identity.sign(self.envelope.payload)
+        self.envelope.signature = self._gateway.identity.sign(self._payload)
         self._gateway.transport.submit(
             gateway.SubmitRequest(
                 transaction_id=self.transaction_id,

@@ -16,6 +16,7 @@ from ufmi.ledger.protos import (
     proposal_response,
     transaction,
 )
+from ufmi.ledger.wire import field
 
 
 class Malformed(LedgerError):
@@ -146,36 +147,22 @@ def response_payload(
     call: Call, results: bytes, response: Any, event: bytes, version: str
 ) -> bytes:
     """What endorsers sign: a `ProposalResponsePayload`."""
-    action = proposal.ChaincodeAction(
-        results=results,
-        events=event,
-        response=response,
-        chaincode_id=chaincode.ChaincodeID(name=call.contract, version=version),
-    )
-    return bytes(
-        proposal_response.ProposalResponsePayload(
-            proposal_hash=call.digest, extension=action.SerializeToString()
-        ).SerializeToString()
-    )
+    name = chaincode.ChaincodeID(name=call.contract, version=version).SerializeToString()
+    action = field(1, [results])
+    if event:
+        action += field(2, [event])
+    action += field(3, [response.SerializeToString()]) + field(4, [name])
+    return b"".join(field(1, [call.digest]) + field(2, action))
 
 
-def build_envelope(call: Call, endorsed: bytes, endorsements: Sequence[Any]) -> Any:
-    """The prepared transaction, still unsigned: an `Envelope`."""
-    action = transaction.ChaincodeActionPayload(
-        chaincode_proposal_payload=call.payload,
-        action=transaction.ChaincodeEndorsedAction(
-            proposal_response_payload=endorsed, endorsements=endorsements
-        ),
-    )
-    whole = transaction.Transaction(
-        actions=[
-            transaction.TransactionAction(
-                header=call.header.signature_header, payload=action.SerializeToString()
-            )
-        ]
-    )
-    payload = common.Payload(header=call.header, data=whole.SerializeToString())
-    return common.Envelope(payload=payload.SerializeToString())
+def transaction_payload(call: Call, endorsed: bytes, endorsements: Sequence[Any]) -> bytes:
+    """What the creator signs: the `Payload` of an endorser transaction."""
+    action = field(1, [endorsed])
+    for endorsement in endorsements:
+        action += field(2, [endorsement.SerializeToString()])
+    whole = field(1, [call.payload]) + field(2, action)
+    one = field(1, [call.header.signature_header]) + field(2, whole)
+    return b"".join(field(1, [call.header.SerializeToString()]) + field(2, field(1, one)))
 
 
 @dataclass(frozen=True)

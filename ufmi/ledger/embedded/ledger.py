@@ -206,7 +206,7 @@ class EmbeddedLedger:
 
     def submit(self, request: Any) -> Any:
         self.channel(request.channel_id)
-        self._orderers[request.channel_id].submit(request.prepared_transaction.SerializeToString())
+        self._orderers[request.channel_id].submit(request.prepared_transaction)
         return gateway.SubmitResponse()
 
     def commit_status(self, request: Any, timeout: float | None) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
+
+from google.protobuf.message import DecodeError
 
 from ufmi.errors import AccessDenied, LedgerError, SubmitError
 from ufmi.ledger.embedded.channel import EmbeddedChannel
 from ufmi.ledger.proposals import Malformed, read_headers
 from ufmi.ledger.protos import common
+from ufmi.ledger.wire import field
 
 WAITING_MAX = 10_000
 
@@ -23,15 +27,15 @@ class Orderer:
         self._waiting_bytes = 0
         self._timer: threading.Timer | None = None
 
-    def submit(self, envelope: bytes) -> None:
-        """Takes an envelope in. Where that fills a block, returns after its commit.
+    def submit(self, message: Any) -> None:
+        """Takes an `Envelope` in. Where that fills a block, returns after its commit.
 
         Raises:
             SubmitError: not a transaction that a member of the channel signed, too large, or
                 too many are waiting.
             StorageFailed: the block could not be written; the transaction is not in the ledger.
         """
-        self._admit(envelope)
+        envelope = self._admit(message)
         with self._lock:
             if len(self._waiting) >= WAITING_MAX:
                 raise SubmitError(f"more than {WAITING_MAX} transactions wait", retryable=True)
@@ -69,19 +73,21 @@ class Orderer:
         if batch:
             self._channel.commit(batch, admitted=True)
 
-    def _admit(self, raw: bytes) -> None:
-        if len(raw) > self._cut.bytes_max:
-            raise SubmitError(f"the transaction is larger than {self._cut.bytes_max} bytes")
+    def _admit(self, envelope: Any) -> bytes:
+        """The envelope's bytes, if a member of the channel signed it and it is not too large."""
+        payload, signature = envelope.payload, envelope.signature
         try:
-            envelope = common.Envelope.FromString(raw)
-            payload = common.Payload.FromString(envelope.payload)
-            _, signature_header = read_headers(payload.header)
+            _, signature_header = read_headers(common.Payload.FromString(payload).header)
             member = self._channel.membership.member(signature_header.creator)
-            member.verify(envelope.signature, envelope.payload)
+            member.verify(signature, payload)
         except (AccessDenied, Malformed) as problem:
             raise SubmitError(problem.message) from problem
-        except ValueError as problem:
+        except DecodeError as problem:
             raise SubmitError("the envelope cannot be read") from problem
+        raw = b"".join(field(1, [payload]) + field(2, [signature]))
+        if len(raw) > self._cut.bytes_max:
+            raise SubmitError(f"the transaction is larger than {self._cut.bytes_max} bytes")
+        return raw
 
     def close(self) -> None:
         """Commits what is waiting and stops."""

@@ -27,11 +27,11 @@ from ufmi.ledger.identity import Identity
 from ufmi.ledger.proposals import (
     Call,
     Malformed,
-    build_envelope,
     read_proposal,
     response_payload,
+    transaction_payload,
 )
-from ufmi.ledger.protos import SUCCESS, chaincode_event, proposal_response
+from ufmi.ledger.protos import SUCCESS, chaincode_event, common, proposal_response
 
 _log = structlog.get_logger("ufmi.ledger")
 
@@ -79,7 +79,7 @@ class Peers:
             "1",
         )
         digest = hashlib.sha256(endorsed)
-        envelope = build_envelope(
+        whole = transaction_payload(
             call,
             endorsed,
             [
@@ -90,14 +90,14 @@ class Peers:
             ],
         )
         own = OwnEndorsement(
-            payload=envelope.payload,
+            payload=whole,
             endorsers=tuple([peer.serialized for peer in endorsers]),
             sets=sets,
             results=results,
             height=simulation.height,
         )
         self._remember(call.tx_id, own)
-        return envelope
+        return common.Envelope(payload=whole)
 
     def _authenticated(self, signed: Any) -> Call:
         try:

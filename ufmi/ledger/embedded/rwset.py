@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ufmi.errors import StoreCorrupted
 from ufmi.ledger.protos import kvrwset, rwset
+from ufmi.ledger.wire import varint
 
 # (block, transaction) that wrote a value; None: the key has none.
 Version = tuple[int, int] | None
@@ -23,34 +24,23 @@ class ReadWriteSet(NamedTuple):
     writes: Mapping[str, bytes | None]  # None: deleted
 
 
-def _varint(number: int) -> bytes:
-    if number < 128:
-        return bytes((number,))
-    parts = bytearray()
-    while number >= 128:
-        parts.append(number & 127 | 128)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)
-
-
 # Field tags with the lengths that follow them; most are small.
 _LENGTHS = 4096
 _SHORT = _LENGTHS - 64  # a name of this length fits with its version
-_FIRST = [b"\x0a" + _varint(size) for size in range(_LENGTHS)]
-_SECOND = [b"\x12" + _varint(size) for size in range(_LENGTHS)]
-_THIRD = [b"\x1a" + _varint(size) for size in range(_LENGTHS)]
+_FIRST = [b"\x0a" + varint(size) for size in range(_LENGTHS)]
+_SECOND = [b"\x12" + varint(size) for size in range(_LENGTHS)]
+_THIRD = [b"\x1a" + varint(size) for size in range(_LENGTHS)]
 
 
 def _tagged(tags: list[bytes], body: bytes) -> bytes:
     """A field with its tag and length. All tags of a list begin with the same byte."""
     size = len(body)
-    return (tags[size] if size < _LENGTHS else tags[0][:1] + _varint(size)) + body
+    return (tags[size] if size < _LENGTHS else tags[0][:1] + varint(size)) + body
 
 
 def _version(version: tuple[int, int]) -> bytes:
     block, at = version
-    inner = (b"\x08" + _varint(block) if block else b"") + (b"\x10" + _varint(at) if at else b"")
+    inner = (b"\x08" + varint(block) if block else b"") + (b"\x10" + varint(at) if at else b"")
     return _tagged(_SECOND, inner)
 
 

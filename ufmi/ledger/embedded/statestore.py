@@ -21,7 +21,7 @@ from ufmi.recordlog import Location
 
 KEY_BYTES_MAX = 400
 _MAP_BYTES = 1 << 38
-_FLUSH_ENTRIES = 120_000
+_FLUSH_ENTRIES = 40_000
 _VERSION = struct.Struct(">QI")
 _LOCATION = struct.Struct(">IQI")
 _NUMBER = struct.Struct(">Q")
