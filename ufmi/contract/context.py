@@ -86,6 +86,21 @@ def decode_record(raw: bytes, kind: type[_Record]) -> _Record:
     return found
 
 
+class _Slot:
+    """A declared key: what was read, what it is now, whether it may be written."""
+
+    __slots__ = ("raw", "read", "value", "writable")
+
+    def __init__(self, writable: bool) -> None:
+        self.raw: bytes | None = None
+        self.read: Any = _MISSING  # the record that `raw` holds, once it was asked for
+        self.value: Any = _MISSING  # the record as it is now
+        self.writable = writable
+
+
+_Undo = list[tuple[_Slot, Any]]
+
+
 class Savepoint:
     """Writes since its beginning, to be undone together. Made by `Context.savepoint`."""
 
@@ -93,24 +108,19 @@ class Savepoint:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._undo: list[tuple[str, Any]] = []
-        self._outer: list[tuple[str, Any]] | None = None
+        self._undo: _Undo = []
+        self._outer: _Undo | None = None
 
     def __enter__(self) -> None:
         self._outer, self._context._undo = self._context._undo, self._undo
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._context._undo = self._outer
-        if kind is None:
-            if self._outer is not None:
-                self._outer.extend(self._undo)
-            return
-        values = self._context._values
-        for key, value in reversed(self._undo):
-            if value is _MISSING:
-                del values[key]
-            else:
-                values[key] = value
+        if kind is not None:
+            for slot, value in reversed(self._undo):
+                slot.value = value
+        elif self._outer is not None:
+            self._outer.extend(self._undo)
 
 
 class Context:
@@ -130,11 +140,9 @@ class Context:
         self.tx_id = stub.tx_id
         self.timestamp_ms = stub.timestamp_ms
         self.caller = Caller(stub.creator_msp, stub.creator_certificate)
-        self._raw: dict[str, bytes | None] = {}
-        self._writable: set[str] = set()
-        self._values: dict[str, Any] = {}
-        self._changed: dict[str, None] = {}
-        self._undo: list[tuple[str, Any]] | None = None
+        self._slots: dict[str, _Slot] = {}
+        self._changed: dict[str, _Slot] = {}
+        self._undo: _Undo | None = None
         self._event: tuple[str, bytes] | None = None
 
     # -- declared state ---------------------------------------------------------------------
@@ -145,37 +153,42 @@ class Context:
         Raises:
             LimitExceeded: more than KEYS_MAX keys.
         """
-        self._writable.update(writes)
-        wanted = dict.fromkeys(reads)
-        wanted.update(dict.fromkeys(writes))
-        for known in self._raw.keys() & wanted.keys():
-            del wanted[known]
-        if len(self._raw) + len(wanted) > KEYS_MAX:
+        slots = self._slots
+        fresh = []
+        for keys, writable in ((writes, True), (reads, False)):
+            for key in keys:
+                slot = slots.get(key)
+                if slot is None:
+                    slots[key] = _Slot(writable)
+                    fresh.append(key)
+                elif writable:
+                    slot.writable = True
+        if len(slots) > KEYS_MAX:
             raise LimitExceeded(f"more than {KEYS_MAX} keys in one transaction")
-        keys = list(wanted)
-        self._raw.update(zip(keys, self._stub.get_many(keys), strict=True))
+        for key, raw in zip(fresh, self._stub.get_many(fresh), strict=True):
+            slots[key].raw = raw
 
     def get(self, key: str, kind: type[_Record]) -> _Record | None:
         """The record under a declared key, or None. Treat it as unchangeable; `put` a new one."""
-        value = self._values.get(key, _MISSING)
+        slot = self._slots.get(key)
+        if slot is None:
+            raise UndeclaredKey(f"the key {key} was read without being declared")
+        value: _Record | None = slot.value
         if value is _MISSING:
-            try:
-                raw = self._raw[key]
-            except KeyError:
-                raise UndeclaredKey(f"the key {key} was read without being declared") from None
+            raw = slot.raw
             value = None if raw is None else decode_record(raw, kind)
-            self._values[key] = value
-        found: _Record | None = value
-        return found
+            slot.read = slot.value = value
+        return value
 
     def put(self, key: str, record: Any) -> None:
         """Sets a key declared for writing. None deletes it."""
-        if key not in self._writable:
+        slot = self._slots.get(key)
+        if slot is None or not slot.writable:
             raise UndeclaredKey(f"the key {key} was written without being declared for it")
         if self._undo is not None:
-            self._undo.append((key, self._values.get(key, _MISSING)))
-        self._values[key] = record
-        self._changed[key] = None
+            self._undo.append((slot, slot.value))
+        slot.value = record
+        self._changed[key] = slot
 
     def savepoint(self) -> Savepoint:
         """A `with` block that undoes all writes within, and only them, where it raises."""
@@ -211,13 +224,13 @@ class Context:
     def finish(self) -> None:
         """Hands each changed key to the ledger once, and the event. Called by the runtime."""
         items = []
-        for key in self._changed:
-            # What a savepoint undid may be gone altogether.
-            record = self._values.get(key, _MISSING)
-            if record is _MISSING:
+        for key, slot in self._changed.items():
+            record = slot.value
+            # Undone by a savepoint: as it was read, or never read at all.
+            if record is slot.read:
                 continue
             value = None if record is None else _encoder.encode(record)
-            if value == self._raw[key]:
+            if value == slot.raw:
                 continue
             if value is not None and len(value) > VALUE_BYTES_MAX:
                 raise LimitExceeded(f"the value of {key} is larger than {VALUE_BYTES_MAX} bytes")
