@@ -26,7 +26,7 @@ from chaincode.udl.run import (
 from ufmi.contract import Context
 from ufmi.crypto import Signed, sm3_hex, verify_many
 from ufmi.errors import ContractFailure, InvalidField, MalformedText
-from ufmi.protocol import Code, Entry, Message, Result, UnknownName, decode, read_line
+from ufmi.protocol import Code, Entry, Message, Result, TooLong, UnknownName, decode, read_line
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import Network, Outcome
 
@@ -77,6 +77,8 @@ def read_message(raw: bytes) -> tuple[Message, bytes, bytes] | Result:
         return Result("", Code.UNKNOWN_MESSAGE, problem.message)
     except InvalidField as problem:
         return Result("", Code.FIELD_INVALID, problem.message)
+    except TooLong as problem:
+        return Result("", Code.TOO_LONG, problem.message)
     except MalformedText as problem:
         return Result("", Code.MALFORMED, problem.message)
     except ValueError:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from chaincode.udl.assets import tradable
 from chaincode.udl.run import Data, Refusal, Run, effect, open_market, require, usable_address
-from chaincode.udl.tokens import credit_cash, credit_holding, take_cash, take_holding
+from chaincode.udl.tokens import return_cash, return_holding, take_cash, take_holding
 from ufmi.contract import Context
 from ufmi.crypto import sm3_hex
 from ufmi.protocol import AMOUNT_MAX, Code, Side
@@ -100,7 +100,7 @@ def money(price: int, quantity: int, asset: Asset) -> int:
 def end(context: Context, address: str, number: str, order: OrderRecord, status: str) -> None:
     """Ends an order and gives back what it still holds."""
     if order.side == Side.BUY:
-        credit_cash(context, address, order.held_cash)
+        return_cash(context, address, order.held_cash)
     else:
-        credit_holding(context, address, order.asset, order.held)
+        return_holding(context, address, order.asset, order.held)
     context.put(state.order(address, number), replace(order, held_cash={}, held=0, status=status))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chaincode.udl.assets import tradable
 from chaincode.udl.orders import money
 from chaincode.udl.run import Data, Refusal, Run, effect, open_market, require
-from chaincode.udl.tokens import credit_cash, credit_holding, take
+from chaincode.udl.tokens import credit_cash, credit_holding, return_cash, take
 from ufmi.protocol import Code, Side
 from ufmi.protocol import keys as state
 from ufmi.protocol.orders import OrderReference
@@ -48,7 +48,7 @@ def _after_fill(
         saved = sum(held_cash.values()) - needed
         if saved:
             returned, held_cash = take(held_cash, saved)
-            credit_cash(run.context, reference.address, returned)
+            return_cash(run.context, reference.address, returned)
     if held_cash is order.held_cash and order.rest:
         return order
     status = order.status if order.rest else "FILLED"

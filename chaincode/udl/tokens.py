@@ -29,19 +29,36 @@ def holding_of(context: Context, address: str, asset: str) -> int:
 
 
 def credit_cash(context: Context, address: str, marks: Marks) -> None:
-    """Adds money to an address."""
-    if not marks:
-        return
+    """Adds money to an address. Raises Refusal(TOO_LARGE)."""
+    if marks:
+        for amount in _add_cash(context, address, marks):
+            _check_size(amount)
+
+
+def return_cash(context: Context, address: str, marks: Marks) -> None:
+    """Gives an owner's own money back, whatever else came to the address meanwhile."""
+    if marks:
+        _add_cash(context, address, marks)
+
+
+def _add_cash(context: Context, address: str, marks: Marks) -> list[int]:
     held = dict(cash_of(context, address))
     for mark, amount in marks.items():
-        held[mark] = _within(held.get(mark, 0) + amount)
+        held[mark] = held.get(mark, 0) + amount
     context.put(state.cash(address), Cash(held))
+    return [held[mark] for mark in marks]
 
 
 def credit_holding(context: Context, address: str, asset: str, quantity: int) -> None:
-    """Adds tokens of an asset to an address."""
-    total = _within(holding_of(context, address, asset) + quantity)
+    """Adds tokens of an asset to an address. Raises Refusal(TOO_LARGE)."""
+    _check_size(return_holding(context, address, asset, quantity))
+
+
+def return_holding(context: Context, address: str, asset: str, quantity: int) -> int:
+    """Gives an owner's own tokens back, whatever else came meanwhile; returns what is free."""
+    total = holding_of(context, address, asset) + quantity
     context.put(state.holding(address, asset), Holding(total))
+    return total
 
 
 def take_cash(context: Context, address: str, currency: str, amount: int) -> Marks:
@@ -89,7 +106,6 @@ def take(marks: Marks, amount: int) -> tuple[Marks, Marks]:
     return taken, left
 
 
-def _within(total: int) -> int:
+def _check_size(total: int) -> None:
     if total > AMOUNT_MAX:
         raise Refusal(Code.TOO_LARGE, f"a balance would pass {AMOUNT_MAX}")
-    return total

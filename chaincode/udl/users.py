@@ -21,7 +21,7 @@ def register(run: Run, x1: X1) -> tuple[Code, Data]:
     active_party(run, x1.registry, Role.REGISTRY)
     user = _known_user(run, x1) if x1.unified else _new_user(run, x1)
     require(
-        all(account.broker != x1.ag or account.status == "REFUSED" for account in user.accounts),
+        all(account.broker != x1.ag or _is_over(run, account) for account in user.accounts),
         Code.ACCOUNT_EXISTS,
         f"{user.id} has an account with {x1.ag}",
     )
@@ -36,12 +36,19 @@ def register(run: Run, x1: X1) -> tuple[Code, Data]:
         answered=run.digest,
         document=x1.document,
         addresses=_take_addresses(run, x1, user),
+        valid_until=x1.valid_until,
     )
     others = _others(user, x1.ag)
     require(len(others) < ACCOUNTS_MAX, Code.TOO_MANY, f"more than {ACCOUNTS_MAX} accounts")
     run.context.put(state.person(x1.person), PersonIndex(user.id))
     run.context.put(state.user(user.id), replace(user, accounts=(*others, account)))
     return Code.PENDING, {"unified": user.id}
+
+
+def _is_over(run: Run, account: Account) -> bool:
+    """Whether an account may be registered anew: refused, or not confirmed in time."""
+    late = account.status == "PENDING" and account.valid_until < run.now
+    return account.status == "REFUSED" or late
 
 
 def _others(user: User, broker: str) -> tuple[Account, ...]:
@@ -72,7 +79,7 @@ def _known_user(run: Run, x1: X1) -> User:
 def _take_addresses(run: Run, x1: X1, user: User) -> tuple[str, ...]:
     """Checks what each proof says (its signature is verified) and registers its address.
 
-    An address of a refused registration may come again, for the same user.
+    An address of a registration that is over may come again, for the same user.
     """
     used = {one for account in _others(user, x1.ag) for one in account.addresses}
     taken: list[str] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -30,7 +30,7 @@ DAY_MS = 86_400_000
 ELSEWHERE = sm3_hex(b"another network")
 
 
-@lru_cache(maxsize=None)
+@cache
 def signer(name: str) -> Signer:
     """The key of a name, the same in every run."""
     return Signer.of(Sm2PrivateKey(sm3(f"key of {name}".encode())))
@@ -69,11 +69,11 @@ class Drafts:
 
     network = ""
     now = 0
-    _made = 0
+    made = 0
 
     def new_tx(self) -> str:
-        self._made += 1
-        return f"t{self._made}"
+        self.made += 1
+        return f"t{self.made}"
 
     def _head(self, sender: str, tx: str = "") -> dict[str, Any]:
         return {

@@ -8,14 +8,14 @@ Value (deposits, orders, settlement) is in `model_value`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ufmi.crypto import sm3_hex, verify_many
 from ufmi.errors import InvalidField, MalformedText
 from ufmi.protocol import UNRECORDED, Code, Message, UnknownName, decode
 
-from .model_value import Value
+from .model_value import Plan, Value
 
 # Who may send what: from the table of messages.
 INSTITUTIONS = {"MARKET", "BROKER", "BANK", "REGISTRY", "MATCHER", "REPORTER"}
@@ -57,20 +57,12 @@ class Sender(NamedTuple):
     revoked: bool
 
 
-class Plan(NamedTuple):
-    """The rules that a message breaks; else what it does and how it ends."""
-
-    broken: set[Code]
-    effect: Callable[[], None]
-    code: Code = Code.OK
-
-
-def identity_of(message: Message) -> Identity:
+def identity_of(message: Any) -> Identity:
     """Sender, name and transaction id; a follow-up also names the sender of its instruction."""
     name = message.NAME
     if "." not in name:
         return (name, message.sender, message.tx)
-    instructor = message.address if name == "Z1.locked" else message.ag  # type: ignore[attr-defined]
+    instructor = message.address if name == "Z1.locked" else message.ag
     return (name, message.sender, instructor, message.tx)
 
 
@@ -162,7 +154,7 @@ class Model(Value):
             return Sender("WALLET", address["key"], address["revoked"])
         return None
 
-    def _common(self, message: Message, sender: Sender) -> set[Code]:
+    def _common(self, message: Any, sender: Sender) -> set[Code]:
         broken = set()
         if message.network != self.network:
             broken.add(Code.WRONG_NETWORK)
@@ -172,9 +164,9 @@ class Model(Value):
             broken.add(Code.EXPIRED)
         claims = []
         if message.NAME == "X1":
-            claims = [(one.bind.key, one.bind.text(), one.signature) for one in message.proofs]  # type: ignore[attr-defined]
+            claims = [(one.bind.key, one.bind.text(), one.signature) for one in message.proofs]
         if message.NAME == "S1":
-            claims = [(message.order.key, message.order.text(), message.signature)]  # type: ignore[attr-defined]
+            claims = [(message.order.key, message.order.text(), message.signature)]
         if not all(_holds(*claim) for claim in claims):
             broken.add(Code.PROOF_INVALID)
         return broken
@@ -184,16 +176,15 @@ class Model(Value):
     def _approve(self, message: Any, terms: Any, broken: set[Code]) -> tuple[dict[str, Any], bool]:
         """The proposal with this approval in it, and whether m of n operators agree now."""
         known = self.proposals.get((message.NAME, message.tx))
-        proposal = known or {"terms": terms, "by": (), "done": False}
+        proposal = known or {"terms": terms, "by": {}, "done": False}
         if proposal["terms"] != terms:
             broken.add(Code.PROPOSAL_DIFFERS)
-        if proposal["done"] or message.sender in [by for by, _ in proposal["by"]]:
+        if proposal["done"] or message.sender in proposal["by"]:
             broken.add(Code.ALREADY_APPROVED)
-        approvals = (*proposal["by"], (message.sender, message.valid_until))
         # Nothing that was signed runs after its time: neither does an approval.
-        valid = [
-            by for by, until in approvals if not self.services[by]["revoked"] and until >= self.now
-        ]
+        approvals = {by: until for by, until in proposal["by"].items() if until >= self.now}
+        approvals[message.sender] = message.valid_until
+        valid = [by for by in approvals if not self.services[by]["revoked"]]
         done = len(valid) >= self.threshold
         return {"terms": terms, "by": approvals, "done": done}, done
 
@@ -230,12 +221,7 @@ class Model(Value):
         operator = self.services.get(m.sender, {}).get("role") == "OPERATOR"
         if not operator and m.sender != m.subject:
             broken.add(Code.ROLE_NOT_ALLOWED)
-        if (
-            subject is None
-            or subject.revoked
-            or subject.key != m.key
-            or subject.role == "FRONTEND"
-        ):
+        if subject is None or subject.revoked or subject.key != m.key or subject.role == "FRONTEND":
             broken.add(Code.KEY_UNKNOWN)
         if subject is not None and subject.role == "OPERATOR" and not subject.revoked:
             valid = [
@@ -282,7 +268,7 @@ class Model(Value):
             if user["person"] != m.person:
                 broken.add(Code.PERSON_MISMATCH)
         account = user["accounts"].get(m.ag)
-        if account is not None and self.status(account) != "REFUSED":
+        if account is not None and not self._is_over(account):
             broken.add(Code.ACCOUNT_EXISTS)
         others = [one for broker, one in user["accounts"].items() if broker != m.ag]
         if len(others) >= ACCOUNTS_MAX:
@@ -295,7 +281,7 @@ class Model(Value):
             self.people[m.person] = unified
             self.users[unified] = user
             user["accounts"][m.ag] = {
-                "tx": m.tx, "answered": digest, "addresses": addresses,
+                "tx": m.tx, "answered": digest, "addresses": addresses, "until": m.valid_until,
                 "broker_user": m.broker_user,
                 "bank": m.bank, "bank_user": m.bank_user, "bank_says": "",
                 "registry": m.registry, "registry_user": m.registry_user, "registry_says": "",

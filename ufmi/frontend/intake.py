@@ -8,8 +8,7 @@ from typing import NamedTuple
 from ufmi.crypto import Signed, sm3_hex, verify_many
 from ufmi.errors import InvalidField, MalformedText
 from ufmi.frontend.view import LedgerView
-from ufmi.protocol import Code, Form, Line, Message, Result, UnknownName, decode
-from ufmi.protocol.text import TEXT_BYTES_MAX
+from ufmi.protocol import Code, Form, Line, Message, Result, TooLong, UnknownName, decode
 
 
 class Accepted(NamedTuple):
@@ -87,9 +86,10 @@ def read_message(line: Line) -> Message | Result:
         return Result("", Code.UNKNOWN_MESSAGE, problem.message)
     except InvalidField as problem:
         return Result("", Code.FIELD_INVALID, problem.message)
+    except TooLong as problem:
+        return Result("", Code.TOO_LONG, problem.message)
     except MalformedText as problem:
-        long = len(line.text.encode(errors="replace")) > TEXT_BYTES_MAX
-        return Result("", Code.TOO_LONG if long else Code.MALFORMED, problem.message)
+        return Result("", Code.MALFORMED, problem.message)
     if not isinstance(found, Message):
         return Result("", Code.UNKNOWN_MESSAGE, f"{found.NAME} is not sent to UFMI")
     return found

@@ -6,7 +6,17 @@ Importing the package registers every form.
 from ufmi.protocol import assets, funds, governance, holdings, orders, settlement, users
 from ufmi.protocol.kinds import AMOUNT_MAX, Role, Side
 from ufmi.protocol.lines import Line, read_line, sign
-from ufmi.protocol.message import FORMS, Claim, Entry, Form, Keys, Message, UnknownName, decode
+from ufmi.protocol.message import (
+    FORMS,
+    Claim,
+    Entry,
+    Form,
+    Keys,
+    Message,
+    TooLong,
+    UnknownName,
+    decode,
+)
 from ufmi.protocol.results import ACCEPTED, UNRECORDED, Code, Result
 
 __all__ = [
@@ -24,6 +34,7 @@ __all__ = [
     "Result",
     "Role",
     "Side",
+    "TooLong",
     "UnknownName",
     "assets",
     "decode",

@@ -170,7 +170,7 @@ def decode(text: str) -> Form:
     except UnicodeEncodeError as problem:
         raise MalformedText("the text is not Unicode") from problem
     if size > TEXT_BYTES_MAX:
-        raise MalformedText(f"longer than {TEXT_BYTES_MAX} bytes")
+        raise TooLong(f"longer than {TEXT_BYTES_MAX} bytes")
     name, fields = split(text)
     cls = FORMS.get(name)
     if cls is None:
@@ -186,6 +186,10 @@ def decode(text: str) -> Form:
 def forget() -> None:
     """Drops the recent forms, so that a benchmark decodes each text itself."""
     _memo.clear()
+
+
+class TooLong(MalformedText):
+    """A text beyond the limit."""
 
 
 class UnknownName(MalformedText):

@@ -76,6 +76,7 @@ class Account(Record, frozen=True):
     answered: str  # SM3 of the text of the X1, which the answers name
     document: str
     addresses: tuple[str, ...]  # usable once bank and registry have confirmed the account
+    valid_until: int  # of the X1: a broker may register anew what nobody has confirmed by then
     bank_confirmed: str = ""  # "", Y or N
     registry_confirmed: str = ""
     bank_document: str = ""
