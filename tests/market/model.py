@@ -268,7 +268,7 @@ class Model(Value):
             if user["person"] != m.person:
                 broken.add(Code.PERSON_MISMATCH)
         account = user["accounts"].get(m.ag)
-        if account is not None and not self._is_over(account):
+        if account is not None and not self.is_over(account):
             broken.add(Code.ACCOUNT_EXISTS)
         others = [one for broker, one in user["accounts"].items() if broker != m.ag]
         if len(others) >= ACCOUNTS_MAX:

@@ -46,6 +46,11 @@ class Value:
         fits = party in self.parties and self.parties[party]["role"] == role
         return set() if fits else {Code.PARTY_UNKNOWN}
 
+    def is_over(self, account: dict[str, Any]) -> bool:
+        """Whether a broker may register the person anew: refused, or not confirmed in time."""
+        late = self.status(account) == "PENDING" and account["until"] < self.now
+        return late or self.status(account) == "REFUSED"
+
     @staticmethod
     def status(account: dict[str, Any]) -> str:
         says = (account["bank_says"], account["registry_says"])

@@ -305,3 +305,16 @@ def test_a_late_confirmation_still_counts(market: Market) -> None:
     market.advance(10 * DAY_MS)
     market.accept(market.x1_bank(x1, DORA), market.x1_registry(x1, DORA))
     assert account(market)["bank"] == BANK_A
+
+
+def test_what_nobody_confirmed_in_time_may_be_registered_anew(market: Market) -> None:
+    first = register_dora(market)
+    market.advance(first.valid_until - market.now)
+    late = {"valid_until": first.valid_until + 1_000_000}
+    market.refuse(market.x1("dora", ["dora-2"], unified=DORA, **late), Code.ACCOUNT_EXISTS)
+    market.advance(1)
+    second = market.x1("dora", ["dora", "dora-2"], unified=DORA)
+    market.accept(second)
+    market.refuse(market.x1_bank(first, DORA), Code.NOT_PENDING)
+    market.accept(market.x1_bank(second, DORA), market.x1_registry(second, DORA))
+    assert deposit_code(market) == Code.PENDING
