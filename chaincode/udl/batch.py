@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -70,9 +70,9 @@ def read_message(raw: bytes) -> tuple[Message, bytes, bytes] | Result:
     try:
         line = read_line(raw)
         form = decode(line.text)
-        if not isinstance(form, Message):
+        if type(form) not in EFFECTS:
             return Result("", Code.UNKNOWN_MESSAGE, f"{form.NAME} is not sent to the ledger")
-        return form, line.text.encode(), bytes.fromhex(line.signature)
+        return cast(Message, form), line.text.encode(), bytes.fromhex(line.signature)
     except UnknownName as problem:
         return Result("", Code.UNKNOWN_MESSAGE, problem.message)
     except InvalidField as problem:
@@ -204,7 +204,7 @@ def _run(context: Context, at: int, item: Item, checks: Checks) -> Result:
         return Result(identity, first.code, first.detail, dict(first.data), repeated=True)
     if signatory.revoked:
         return Result(identity, Code.KEY_REVOKED, f"the key of {message.sender} is revoked")
-    run = Run(context, network, item.entry, item.digest, signatory)
+    run = Run(context, network, item.entry, item.digest, signatory, context.timestamp_ms)
     try:
         with context.savepoint():
             _check_terms(run, item, checks.claims(at))

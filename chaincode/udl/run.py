@@ -40,11 +40,7 @@ class Run(NamedTuple):
     entry: Entry
     digest: str  # SM3 of the message's text
     signatory: Signatory
-
-    @property
-    def now(self) -> int:
-        """Contract time, milliseconds since 1970, UTC."""
-        return self.context.timestamp_ms
+    now: int  # contract time, milliseconds since 1970, UTC
 
 
 # An effect returns its code and the data of its result, or raises Refusal.
@@ -111,10 +107,12 @@ def check_active(party: Party) -> None:
 
 def open_market(run: Run, market: str) -> None:
     """Refuses unless trading is on, everywhere and in the market, and the sender belongs to it."""
-    require(not run.network.halted, Code.MARKET_HALTED, "all trading is halted")
+    if run.network.halted:
+        raise Refusal(Code.MARKET_HALTED, "all trading is halted")
     active_party(run, market, Role.MARKET)
     party = run.signatory.party
-    require(party and party.market in ("", market), Code.PARTY_UNKNOWN, "not of this market")
+    if party is None or party.market not in ("", market):
+        raise Refusal(Code.PARTY_UNKNOWN, "the sender is not of this market")
 
 
 def usable_address(run: Run, address: str) -> Address:

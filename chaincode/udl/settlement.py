@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from chaincode.udl.assets import tradable
 from chaincode.udl.orders import money
-from chaincode.udl.run import Data, Refusal, Run, effect, open_market, require
+from chaincode.udl.run import Data, Refusal, Run, effect, open_market
 from chaincode.udl.tokens import credit_cash, credit_holding, return_cash, take
 from ufmi.protocol import Code, Side
 from ufmi.protocol import keys as state
@@ -58,25 +58,27 @@ def _after_fill(
 def _check_shape(t1: T1) -> None:
     """Orders, legs and totals agree with each other."""
     orders, first = t1.orders, t1.orders[0]
-    names = {(order.address, order.number) for order in orders}
-    require(len(names) == len(orders), Code.LEGS_MISMATCH, "an order is listed twice")
+    if len({(order.address, order.number) for order in orders}) != len(orders):
+        raise Refusal(Code.LEGS_MISMATCH, "an order is listed twice")
     for order in orders:
-        same = order.asset == first.asset and order.asset_class == first.asset_class
-        require(same, Code.LEGS_MISMATCH, "the orders are of different assets")
+        if order.asset != first.asset or order.asset_class != first.asset_class:
+            raise Refusal(Code.LEGS_MISMATCH, "the orders are of different assets")
     used = set()
     total, price = 0, t1.legs[0].price
     for leg in t1.legs:
-        require(max(leg.buy, leg.sell) < len(orders), Code.LEGS_MISMATCH, "no such order")
-        sides = orders[leg.buy].side is Side.BUY and orders[leg.sell].side is Side.SELL
-        require(sides, Code.LEGS_MISMATCH, "a leg needs a buy and a sell order")
+        if max(leg.buy, leg.sell) >= len(orders):
+            raise Refusal(Code.LEGS_MISMATCH, "a leg names an order that is not listed")
+        if orders[leg.buy].side is not Side.BUY or orders[leg.sell].side is not Side.SELL:
+            raise Refusal(Code.LEGS_MISMATCH, "a leg needs a buy and a sell order")
         used.add(leg.buy)
         used.add(leg.sell)
         total += leg.quantity
         if leg.price != price:
             price = 0
-    require(len(used) == len(orders), Code.LEGS_MISMATCH, "an order is in no leg")
-    require(total == t1.quantity, Code.LEGS_MISMATCH, "the quantity is not that of the legs")
-    require(t1.price == price, Code.LEGS_MISMATCH, "the price is not that of the legs")
+    if len(used) != len(orders):
+        raise Refusal(Code.LEGS_MISMATCH, "an order is in no leg")
+    if (t1.quantity, t1.price) != (total, price):
+        raise Refusal(Code.LEGS_MISMATCH, "quantity or price are not those of the legs")
 
 
 def _open_order(run: Run, sender: str, reference: OrderReference, asset: Asset) -> OrderRecord:

@@ -22,7 +22,13 @@ from ufmi.ledger.blocks import (
 )
 from ufmi.ledger.embedded import rwset
 from ufmi.ledger.embedded.genesis import genesis_block
-from ufmi.ledger.embedded.statestore import StateStore, Write
+from ufmi.ledger.embedded.statestore import (
+    NOT_READ,
+    READ_NOTHING,
+    READ_VALUE,
+    StateStore,
+    Write,
+)
 from ufmi.ledger.embedded.topology import Channel
 from ufmi.ledger.embedded.validator import Checked, OwnEndorsement, Validator
 from ufmi.ledger.identity import Identity, sha256
@@ -32,6 +38,7 @@ from ufmi.recordlog import HEAD_BYTES, RecordLog
 
 RECENT_MAX = 256
 _FAILED_MAX = 10_000
+_NOTHING: Any = object()
 
 
 class EmbeddedChannel:
@@ -300,4 +307,9 @@ def _writes(checked: Sequence[Checked]) -> Iterator[Write]:
             for sets in one.sets:
                 reads = sets.reads
                 for key, value in sets.writes.items():
-                    yield sets.namespace, key, at, value, reads.get(key) is not None
+                    version = reads.get(key, _NOTHING)
+                    if version is None:
+                        read = READ_NOTHING
+                    else:
+                        read = NOT_READ if version is _NOTHING else READ_VALUE
+                    yield sets.namespace, key, at, value, read

@@ -35,8 +35,9 @@ _ABSENT: Any = object()
 _HEIGHT = _META + b"height"
 _COMMIT_HASH = _META + b"commit"
 
-# Namespace, key, place of the transaction, value (None: deleted), whether it had read a value.
-Write = tuple[str, str, int, bytes | None, bool]
+# Namespace, key, place of the transaction, value (None: deleted), what it had read of the key.
+Write = tuple[str, str, int, bytes | None, int]
+READ_VALUE, READ_NOTHING, NOT_READ = range(3)
 
 # A value with the version that wrote it.
 Versioned = tuple[bytes, tuple[int, int]]
@@ -68,6 +69,8 @@ class StateStore:
         raw = self._get(_HEIGHT)
         self.height = _NUMBER.unpack(raw)[0] if raw else 0
         self.commit_hash = self._get(_COMMIT_HASH) or b""
+        # Where nothing was ever deleted, a key without a value has no history.
+        self._deletions = any(True for _ in self._stored(_DELETED, _DELETED + b"\xff"))
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -188,16 +191,17 @@ class StateStore:
             # A repeated id is invalid; the first one keeps the name.
             if tx_id and self._get(name) is None:
                 pending[name] = _VERSION.pack(number, at) + bytes([code])
-        for namespace, key, at, value, has_read in writes:
+        for namespace, key, at, value, read in writes:
             version = _VERSION.pack(number, at)
             name = f"{namespace}\0{key}".encode()
-            if not has_read:
+            if read == NOT_READ or (read == READ_NOTHING and self._deletions):
                 before = self.newest_version(namespace, key)
                 if before is not None:
                     pending[_BEFORE + name + b"\0" + version] = _VERSION.pack(*before)
             if value is None:
                 pending[_STATE + name] = None
                 pending[_DELETED + name] = version
+                self._deletions = True
             else:
                 pending[_STATE + name] = version + value
         self.height = number + 1
