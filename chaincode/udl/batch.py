@@ -25,8 +25,8 @@ from chaincode.udl.run import (
 )
 from ufmi.contract import Context
 from ufmi.crypto import Signed, sm3_hex, verify_many
-from ufmi.errors import ContractFailure, InvalidField, MalformedText
-from ufmi.protocol import Code, Entry, Message, Result, TooLong, UnknownName, decode, read_line
+from ufmi.errors import ContractFailure, MalformedText
+from ufmi.protocol import Code, Entry, Message, Result, message_of, read_line
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import Network, Outcome
 
@@ -69,20 +69,16 @@ def read_message(raw: bytes) -> tuple[Message, bytes, bytes] | Result:
     """Message, text and signature of a line; or the result that refuses it."""
     try:
         line = read_line(raw)
-        form = decode(line.text)
-        if type(form) not in EFFECTS:
-            return Result("", Code.UNKNOWN_MESSAGE, f"{form.NAME} is not sent to the ledger")
-        return cast(Message, form), line.text.encode(), bytes.fromhex(line.signature)
-    except UnknownName as problem:
-        return Result("", Code.UNKNOWN_MESSAGE, problem.message)
-    except InvalidField as problem:
-        return Result("", Code.FIELD_INVALID, problem.message)
-    except TooLong as problem:
-        return Result("", Code.TOO_LONG, problem.message)
+        signature = bytes.fromhex(line.signature)
     except MalformedText as problem:
         return Result("", Code.MALFORMED, problem.message)
     except ValueError:
         return Result("", Code.MALFORMED, "the signature is not hexadecimal")
+    message = message_of(line.text)
+    # Most are messages, and asking for the exact type is cheaper than asking for the base.
+    if type(message) is Result:
+        return message
+    return cast(Message, message), line.text.encode(), signature
 
 
 def execute(context: Context, header: bytes, lines: Sequence[bytes]) -> list[Result]:

@@ -1,6 +1,7 @@
 """SM2 and SM3: keys, signatures, digests, addresses."""
 
-from ufmi.crypto._provider import Provider, Signed, found, provider, use
+from ufmi.crypto._choice import found, provider, use
+from ufmi.crypto._provider import Provider, Signed
 from ufmi.crypto._verify import SignatureCache, cache, verify_many
 from ufmi.crypto.address import address_of, is_address
 from ufmi.crypto.keys import (

@@ -7,8 +7,9 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 
+from ufmi.crypto._choice import provider
 from ufmi.crypto._curve import is_public_point, is_signature
-from ufmi.crypto._provider import Signed, provider
+from ufmi.crypto._provider import Signed
 
 CACHE_ENTRIES_MAX = 200_000
 

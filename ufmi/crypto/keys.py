@@ -11,8 +11,8 @@ from tongsuopy.crypto.asymciphers import ec
 from tongsuopy.crypto.exceptions import UnsupportedAlgorithm
 
 from ufmi.crypto import _tongsuo
+from ufmi.crypto._choice import provider
 from ufmi.crypto._curve import is_private_scalar, is_public_point
-from ufmi.crypto._provider import provider
 from ufmi.crypto._verify import verify_many
 from ufmi.crypto.address import address_of
 from ufmi.errors import CryptoError, InvalidKey, InvalidSignature, WrongPassword

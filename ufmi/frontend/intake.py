@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ufmi.crypto import Signed, sm3_hex, verify_many
-from ufmi.errors import InvalidField, MalformedText
 from ufmi.frontend.view import LedgerView
-from ufmi.protocol import Code, Form, Line, Message, Result, TooLong, UnknownName, decode
+from ufmi.protocol import Code, Line, Message, Result, message_of
 
 
 class Accepted(NamedTuple):
@@ -44,7 +43,7 @@ def check(lines: Sequence[Line], view: LedgerView, now_ms: int) -> list[Accepted
 
 
 def _check_one(line: Line, view: LedgerView, now_ms: int) -> tuple[Accepted | Result, list[Signed]]:
-    message = read_message(line)
+    message = message_of(line.text)
     if isinstance(message, Result):
         return message, []
 
@@ -76,23 +75,6 @@ def _check_one(line: Line, view: LedgerView, now_ms: int) -> tuple[Accepted | Re
         claimed = (claim.text.encode(), bytes.fromhex(claim.signature))
         signatures.append((bytes.fromhex(claim.public_key), *claimed))
     return Accepted(line, message, sm3_hex(text)), signatures
-
-
-def read_message(line: Line) -> Message | Result:
-    """The message of a line, or the result that refuses it."""
-    try:
-        found: Form = decode(line.text)
-    except UnknownName as problem:
-        return Result("", Code.UNKNOWN_MESSAGE, problem.message)
-    except InvalidField as problem:
-        return Result("", Code.FIELD_INVALID, problem.message)
-    except TooLong as problem:
-        return Result("", Code.TOO_LONG, problem.message)
-    except MalformedText as problem:
-        return Result("", Code.MALFORMED, problem.message)
-    if not isinstance(found, Message):
-        return Result("", Code.UNKNOWN_MESSAGE, f"{found.NAME} is not sent to UFMI")
-    return found
 
 
 def documents_fit(line: Line, message: Message) -> bool:

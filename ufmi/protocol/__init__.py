@@ -5,7 +5,7 @@ Importing the package registers every form.
 
 from ufmi.protocol import assets, funds, governance, holdings, orders, settlement, users
 from ufmi.protocol.kinds import AMOUNT_MAX, Role, Side
-from ufmi.protocol.lines import Line, read_line, sign
+from ufmi.protocol.lines import Line, message_of, read_line, sign
 from ufmi.protocol.message import (
     FORMS,
     Claim,
@@ -41,6 +41,7 @@ __all__ = [
     "funds",
     "governance",
     "holdings",
+    "message_of",
     "orders",
     "read_line",
     "settlement",

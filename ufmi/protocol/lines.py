@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import msgspec
 
 from ufmi.crypto import Signer, sm3_hex
-from ufmi.errors import MalformedText
-from ufmi.protocol.message import Message, decode
+from ufmi.errors import InvalidField, MalformedText
+from ufmi.protocol.message import Message, TooLong, UnknownName, decode
+from ufmi.protocol.results import Code, Result
 
 LINE_BYTES_MAX = 40_000
 DOCUMENTS_MAX = 8
@@ -51,6 +54,23 @@ def read_line(raw: bytes | str) -> Line:
     if len(line.documents) > DOCUMENTS_MAX:
         raise MalformedText(f"more than {DOCUMENTS_MAX} documents")
     return line
+
+
+def message_of(text: str) -> Message | Result:
+    """The message that a text states, or the result that refuses it."""
+    try:
+        form = decode(text)
+    except UnknownName as problem:
+        return Result("", Code.UNKNOWN_MESSAGE, problem.message)
+    except TooLong as problem:
+        return Result("", Code.TOO_LONG, problem.message)
+    except InvalidField as problem:
+        return Result("", Code.FIELD_INVALID, problem.message)
+    except MalformedText as problem:
+        return Result("", Code.MALFORMED, problem.message)
+    if not form.ROLES:
+        return Result("", Code.UNKNOWN_MESSAGE, f"{form.NAME} is not sent to UFMI")
+    return cast(Message, form)
 
 
 def sign(message: Message, signer: Signer, documents: tuple[str, ...] = ()) -> Line:

@@ -56,6 +56,7 @@ class Form(msgspec.Struct, frozen=True, gc=False):
     """Anything with a text of its own. Fields stand in the text as declared."""
 
     NAME: ClassVar[str] = ""
+    ROLES: ClassVar[frozenset[str]] = frozenset()  # who may send it; nobody: it is no message
     _KINDS: ClassVar[tuple[tuple[str, Kind], ...]] = ()
 
     def text(self) -> str:
@@ -74,8 +75,6 @@ class Form(msgspec.Struct, frozen=True, gc=False):
 
 class Message(Form, frozen=True):
     """A form that a sender signs. Every message has the guide's fields first, then ours."""
-
-    ROLES: ClassVar[frozenset[str]] = frozenset()
 
     # Every message declares these four itself, among its own fields, in the order of its text.
     if TYPE_CHECKING:
