@@ -1,7 +1,8 @@
 """An append-only log of records in numbered files: block files and the intake journal.
 
-A record is its length, its CRC-32 and its bytes. What a crash left half written at the very end
-is cut off; damage anywhere else is an error.
+A record is its length, the CRC-32 of its bytes, the CRC-32 of these two, and its bytes. What a
+crash left half written at the very end is cut off: an end that is short, or that the file system
+filled with zeros. Damage anywhere else is an error, and nothing is cut.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from ufmi.system import AppendFile, sync_folder
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 _HEAD = struct.Struct(">II")
-HEAD_BYTES = _HEAD.size
+_CRC = struct.Struct(">I")
+HEAD_BYTES = _HEAD.size + _CRC.size
 
 # Where a record lies: number of the file, offset, length of the record's bytes.
 Location = tuple[int, int, int]
@@ -51,11 +53,7 @@ class RecordLog:
 
     def append(self, records: Sequence[bytes]) -> list[Location]:
         """Writes records, all or none, and returns when they are on the disk."""
-        data = [
-            part
-            for record in records
-            for part in (_HEAD.pack(len(record), zlib.crc32(record)), record)
-        ]
+        data = [part for record in records for part in (_head(record), record)]
         file = self._files[self._last]
         if file.size and file.size + sum(map(len, data)) > self._bytes_max:
             self._last += 1
@@ -83,8 +81,13 @@ class RecordLog:
             raise StoreCorrupted(f"a record of {self._folder} at {number}:{offset} is damaged")
         return found
 
-    def scan(self, start: tuple[int, int] | None = None) -> Iterator[tuple[Location, bytes]]:
-        """All records from a place (file, offset) on; cuts a torn end off.
+    def scan(
+        self, start: tuple[int, int] | None = None, *, repair: bool = False
+    ) -> Iterator[tuple[Location, bytes]]:
+        """All records from a place (file, offset) on.
+
+        Args:
+            repair: cut a torn end off; otherwise it is damage like any other.
 
         Raises:
             StoreCorrupted: damage that no crash explains.
@@ -94,22 +97,18 @@ class RecordLog:
             file = self._files[number]
             while offset < file.size:
                 head = file.read(offset, HEAD_BYTES)
-                length = _HEAD.unpack(head)[0] if len(head) == HEAD_BYTES else 0
-                record = _whole(head + file.read(offset + HEAD_BYTES, length))
+                length = _length(head)
+                record = None
+                if length:
+                    record = _whole(head + file.read(offset + HEAD_BYTES, length))
                 if record is None:
-                    self._cut(number, offset, offset + HEAD_BYTES + length)
+                    if not (repair and number == self._last and _is_torn(file, offset, length)):
+                        raise StoreCorrupted(f"{file.path} is damaged at {offset}")
+                    file.truncate(offset)
                     break
                 yield (number, offset, len(record)), record
-                offset += HEAD_BYTES + length
+                offset += HEAD_BYTES + len(record)
             offset = 0
-
-    def _cut(self, number: int, offset: int, end: int) -> None:
-        file = self._files[number]
-        # A crash leaves a short end, or one that the file system filled with zeros.
-        torn = end >= file.size or not any(file.read(offset, file.size - offset))
-        if number != self._last or not torn:
-            raise StoreCorrupted(f"{file.path} is damaged at {offset}")
-        file.truncate(offset)
 
     def place(self) -> tuple[int, int]:
         """Where the next record will begin."""
@@ -138,9 +137,29 @@ class RecordLog:
             file.close()
 
 
+def _head(record: bytes) -> bytes:
+    head = _HEAD.pack(len(record), zlib.crc32(record))
+    return head + _CRC.pack(zlib.crc32(head))
+
+
+def _length(head: bytes) -> int:
+    """The length that a head states; 0 if it is no head."""
+    if len(head) < HEAD_BYTES or zlib.crc32(head[: _HEAD.size]) != _CRC.unpack(head[-4:])[0]:
+        return 0
+    return int(_HEAD.unpack_from(head)[0])
+
+
 def _whole(raw: bytes) -> bytes | None:
-    if len(raw) < HEAD_BYTES:
-        return None
-    length, crc = _HEAD.unpack_from(raw)
+    length = _length(raw[:HEAD_BYTES])
     record = raw[HEAD_BYTES : HEAD_BYTES + length]
+    crc = _HEAD.unpack_from(raw)[1] if length else 0
     return record if record and len(record) == length and zlib.crc32(record) == crc else None
+
+
+def _is_torn(file: AppendFile, offset: int, length: int) -> bool:
+    """Whether what begins here is a record that was being written when the process ended.
+
+    Without a head nothing can have followed it; with one, less than the record has arrived.
+    """
+    written = len(file.read(offset, file.size - offset).rstrip(b"\0"))
+    return written < HEAD_BYTES + length

@@ -51,6 +51,10 @@ class Dispatcher:
     def enqueue(self, items: Sequence[Queued]) -> None:
         """Takes messages in order of arrival."""
         with self._changed:
+            if self.failure is not None:
+                for item in items:
+                    item.done.set_exception(self.failure)
+                return
             self._queue.extend(items)
             self._changed.notify_all()
 
@@ -90,7 +94,10 @@ class Dispatcher:
             failure = problem if isinstance(problem, LedgerError) else _unexpected(problem)
             _log.error("the ledger does not work", reason=str(failure))
             self.failure = failure
-            for item in batch:
+            with self._changed:
+                waiting = [*batch, *self._queue]
+                self._queue.clear()
+            for item in waiting:
                 if not item.done.done():
                     item.done.set_exception(failure)
         finally:
@@ -110,8 +117,8 @@ class Dispatcher:
             thread.join()
         if self._in_flight:
             self._pool.shutdown()
-        for item in self._queue:
-            item.done.set_exception(
+        while self._queue:
+            self._queue.popleft().done.set_exception(
                 FrontendError("the front-end closed; the message is journaled", retryable=True)
             )
 

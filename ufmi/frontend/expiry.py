@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ufmi.crypto import Signer
 from ufmi.ledger import Contract
@@ -17,6 +18,7 @@ from ufmi.protocol.orders import S1
 
 _VALID_MS = 3_600_000
 _PAGE = 1_000
+_AT_ONCE = 500
 
 # Deadline, kind, owner, number, side, asset.
 Deadline = tuple[int, str, str, str, str, str]
@@ -79,25 +81,30 @@ class Expirer:
     def add(self, deadline: Deadline) -> None:
         heapq.heappush(self._heap, deadline)
 
-    def due(self, network: str, now_ms: int) -> list[Line]:
-        """Signed `EXPIRE` messages for everything whose time has passed."""
-        lines = []
-        while self._heap and self._heap[0][0] < now_ms:
-            _, kind, owner, number, side, asset = heapq.heappop(self._heap)
-            lines.append(
-                sign(
-                    Expire(
-                        tx=self._random_bytes(12).hex(),
-                        kind=kind,
-                        owner=owner,
-                        number=number,
-                        network=network,
-                        sender=self._signer.address,
-                        valid_until=now_ms + _VALID_MS,
-                        side=side,
-                        asset=asset,
-                    ),
-                    self._signer,
-                )
-            )
-        return lines
+    @contextmanager
+    def due(self, network: str, now_ms: int) -> Iterator[list[Line]]:
+        """Signed `EXPIRE` messages for what is due; due again if they are not taken in."""
+        passed: list[Deadline] = []
+        while self._heap and self._heap[0][0] < now_ms and len(passed) < _AT_ONCE:
+            passed.append(heapq.heappop(self._heap))
+        try:
+            yield [self._expire(deadline, network, now_ms) for deadline in passed]
+        except BaseException:
+            for deadline in passed:
+                self.add(deadline)
+            raise
+
+    def _expire(self, deadline: Deadline, network: str, now_ms: int) -> Line:
+        _, kind, owner, number, side, asset = deadline
+        message = Expire(
+            tx=self._random_bytes(12).hex(),
+            kind=kind,
+            owner=owner,
+            number=number,
+            network=network,
+            sender=self._signer.address,
+            valid_until=now_ms + _VALID_MS,
+            side=side,
+            asset=asset,
+        )
+        return sign(message, self._signer)

@@ -124,6 +124,8 @@ class Frontend:
             if number >= start.number:
                 self._progress.finish(number, executed[number])
         arrivals = self._journal.read()
+        # A clock that stands behind the journal would make transactions older than arrivals.
+        self._clock.not_before(arrivals[-1].time if arrivals else 0)
         due = [
             self._queued(arrival, None)
             for arrival in arrivals
@@ -228,9 +230,8 @@ class Frontend:
         network = self.view.network
         if network is None:
             return
-        due = self._expirer.due(network.digest, self._clock.now_ms())
-        if due:
-            with self._lock:
+        with self._lock, self._expirer.due(network.digest, self._clock.now_ms()) as due:
+            if due:
                 checked = intake.check(due, self.view, self._clock.now_ms())
                 accepted = [one for one in checked if isinstance(one, intake.Accepted)]
                 queued = self._take_in(accepted) if accepted else []
@@ -277,6 +278,8 @@ class Frontend:
 
     def close(self) -> None:
         """Lets batches in flight end and keeps the rest for the next start."""
+        if self._closing:
+            return
         self._closing = True
         self._dispatcher.close()
         self._outbox.close()

@@ -80,4 +80,7 @@ def _check_one(line: Line, view: LedgerView, now_ms: int) -> tuple[Accepted | Re
 def documents_fit(line: Line, message: Message) -> bool:
     """Whether every document beside a text is one that the text names by its digest."""
     named = getattr(message, "document", "")
-    return all(sm3_hex(document.encode()) == named for document in line.documents)
+    try:
+        return all(sm3_hex(document.encode()) == named for document in line.documents)
+    except UnicodeEncodeError:
+        return False

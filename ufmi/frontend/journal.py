@@ -47,7 +47,7 @@ class Journal:
         """
         arrivals: list[Arrival] = []
         try:
-            for location, raw in self._log.scan():
+            for location, raw in self._log.scan(repair=True):
                 arrival = _decoder.decode(raw)
                 if arrivals and arrival.number != arrivals[-1].number + 1:
                     raise JournalCorrupted(f"{arrival.number} follows {arrivals[-1].number}")

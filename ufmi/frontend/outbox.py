@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from ufmi.errors import UfmiError
 from ufmi.frontend.deliveries import Delivery
 
 _log = structlog.get_logger("ufmi.frontend")
@@ -69,9 +68,9 @@ class Outbox:
         for handler in [*self._everything, *self._handlers.get(delivery.to, ())]:
             try:
                 handler(delivery)
-            except UfmiError as problem:
+            except Exception as problem:
                 # A party's own failure is its own; the others still get theirs.
-                _log.warning("a party failed on a delivery", to=delivery.to, reason=str(problem))
+                _log.warning("a party failed on a delivery", to=delivery.to, reason=repr(problem))
 
     def close(self) -> None:
         """Delivers what waits and ends."""

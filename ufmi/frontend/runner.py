@@ -45,7 +45,7 @@ class SetAsideList:
 
     def __init__(self, folder: Path) -> None:
         self._log = RecordLog(folder, ".set-aside")
-        self.numbers = {int(json.loads(raw)["number"]) for _, raw in self._log.scan()}
+        self.numbers = {int(json.loads(raw)["number"]) for _, raw in self._log.scan(repair=True)}
 
     def add(self, item: Queued, reason: str) -> None:
         entry = {"number": item.entry.number, "line": item.line.decode(), "reason": reason}

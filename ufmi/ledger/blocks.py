@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from ufmi.errors import StoreCorrupted
 from ufmi.ledger.proposals import Endorsed, Malformed, read_transaction
 from ufmi.ledger.protos import (
@@ -116,6 +118,6 @@ class Block:
                 tx_id = header.tx_id
                 if header.type == ENDORSER_TRANSACTION:
                     endorsed = read_transaction(payload)
-            except (Malformed, ValueError):
+            except (Malformed, DecodeError):
                 pass  # its validation code says what is wrong with it
             yield BlockTransaction(self.number, at, tx_id, codes[at], endorsed)

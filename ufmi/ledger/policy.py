@@ -18,7 +18,7 @@ from ufmi.ledger.protos import policies, principals
 MAJORITY = "MAJORITY"
 DEPTH_MAX = 16
 
-_TOKEN = re.compile(r"\s*(?:(AND|OR|OutOf)\s*\(|'([^']*)'|(\d+)|([,)]))")
+_TOKEN = re.compile(r"\s*(?:(AND|OR|OutOf)\s*\(|'([^']*)'|([0-9]{1,3})|([,)]))")
 _PRINCIPAL = re.compile(r"([0-9A-Za-z.-]+)\.(member|admin|client|peer|orderer)")
 # A signer as policies see it: organisation and role.
 Signatory = tuple[str, str]

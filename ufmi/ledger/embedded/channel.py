@@ -97,6 +97,7 @@ class EmbeddedChannel:
     def block(self, number: int) -> Block:
         """Raises NotFound or StoreCorrupted."""
         with self.lock:
+            self.check_open()
             location = self.store.location(number)
             if location is None:
                 raise NotFound(f"channel {self.name} has no block {number}")
@@ -122,6 +123,7 @@ class EmbeddedChannel:
             StorageFailed: the disk refuses; nothing of the block was taken in.
         """
         with self.lock:
+            self.check_open()
             self._make_room(envelopes)
             message = common.Block(
                 header=common.BlockHeader(
@@ -139,6 +141,11 @@ class EmbeddedChannel:
                     self._remember_failure(one.tx_id, problem)
                 self.committed.notify_all()
                 raise
+
+    def check_open(self) -> None:
+        """Raises LedgerError once the ledger is closed."""
+        if self.closed:
+            raise LedgerError("the ledger is closed", hint="Open it again")
 
     def _make_room(self, envelopes: Sequence[bytes]) -> None:
         """Flushes the state before a block is made, so that a full disk stops it in time."""
@@ -205,7 +212,7 @@ class EmbeddedChannel:
                 raise StoreCorrupted(f"the index of channel {self.name} lacks its newest block")
             self._tip = Block.from_bytes(self._blocks.read(location)).hash
             start = (location[0], location[1] + HEAD_BYTES + location[2])
-        for location, raw in self._blocks.scan(start):
+        for location, raw in self._blocks.scan(start, repair=True):
             block = Block.from_bytes(raw)
             header = block.message.header
             if block.number != self.height or header.previous_hash != self._tip:

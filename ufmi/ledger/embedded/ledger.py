@@ -63,6 +63,7 @@ class EmbeddedLedger:
         self.clock: Clock = clock or SystemClock()
         self.random_bytes = random_bytes
         self.topology = _read_topology(folder)
+        self._closed = False
         self._lock = FolderLock(folder)
         self._channels: dict[str, EmbeddedChannel] = {}
         self._orderers: dict[str, Orderer] = {}
@@ -188,6 +189,7 @@ class EmbeddedLedger:
             yield
         finally:
             for name, taken in anchors.items():
+                self._orderers[name].drop()
                 self._channels[name].revert(taken)
 
     # -- Fabric's Gateway service -----------------------------------------------------------
@@ -276,7 +278,10 @@ class EmbeddedLedger:
     # -- the end ----------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Commits what is waiting, flushes and lets the folder go."""
+        """Commits what is waiting, flushes and lets the folder go. Again: does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             for waiting in self._orderers.values():
                 waiting.close()

@@ -59,6 +59,11 @@ class Orderer:
         with self._lock:
             self._commit()
 
+    def drop(self) -> None:
+        """Forgets what is waiting. For tests that go back to an anchor."""
+        with self._lock:
+            self._waiting, self._waiting_bytes = [], 0
+
     def _on_time(self) -> None:
         try:
             self.cut()

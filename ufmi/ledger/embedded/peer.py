@@ -118,6 +118,7 @@ class Peers:
         if contract is None or call.contract not in channel.policies:
             raise NotFound(f"channel {channel.name} has no contract {call.contract!r}")
         with channel.lock:
+            channel.check_open()
             simulation = Simulation(call, channel.store, channel.history)
             try:
                 payload = contract.invoke(simulation, call.function, call.arguments)

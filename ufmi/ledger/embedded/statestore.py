@@ -45,6 +45,8 @@ Versioned = tuple[bytes, tuple[int, int]]
 
 def state_key(namespace: str, key: str) -> bytes:
     """The name of a key in the store. Raises LimitExceeded."""
+    if not key:
+        raise LimitExceeded("a key is empty")
     raw = f"{namespace}\0{key}".encode()
     if len(raw) > KEY_BYTES_MAX:
         raise LimitExceeded(f"a key is longer than {KEY_BYTES_MAX} bytes")

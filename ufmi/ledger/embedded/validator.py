@@ -71,12 +71,13 @@ class Validator:
         checked = []
         for raw in envelopes:
             one = self._check_form(raw, seen, admitted)
+            if one.code == Code.VALID:
+                seen.add(one.tx_id)  # as in Fabric, what is invalid takes no id in its block
             current = one.read_at == self._store.height and not written
             if one.code == Code.VALID and not current and self._is_stale(one.sets, written):
                 one.code = Code.MVCC_READ_CONFLICT
             if one.code == Code.VALID:
                 written.update([(s.namespace, key) for s in one.sets for key in s.writes])
-            seen.add(one.tx_id)
             checked.append(one)
         return checked
 
