@@ -45,11 +45,9 @@ Versioned = tuple[bytes, tuple[int, int]]
 
 def state_key(namespace: str, key: str) -> bytes:
     """The name of a key in the store. Raises LimitExceeded."""
-    if not key:
-        raise LimitExceeded("a key is empty")
     raw = f"{namespace}\0{key}".encode()
-    if len(raw) > KEY_BYTES_MAX:
-        raise LimitExceeded(f"a key is longer than {KEY_BYTES_MAX} bytes")
+    if not key or len(raw) > KEY_BYTES_MAX:
+        raise LimitExceeded(f"a key is empty or longer than {KEY_BYTES_MAX} bytes")
     return _STATE + raw
 
 
@@ -96,8 +94,8 @@ class StateStore:
         versions: list[Version] = []
         for key in keys:
             name = head + key.encode()
-            if len(name) > KEY_BYTES_MAX:
-                raise LimitExceeded(f"a key is longer than {KEY_BYTES_MAX} bytes")
+            if not len(head) < len(name) <= KEY_BYTES_MAX:
+                raise LimitExceeded(f"a key is empty or longer than {KEY_BYTES_MAX} bytes")
             raw = pending(name, _ABSENT)
             if raw is _ABSENT:
                 raw = stored(name)
@@ -124,6 +122,18 @@ class StateStore:
         last = head + end.encode() if end else head[:-1] + b"\x01"
         for key, raw in self._merged(head + start.encode(), last):
             yield key[len(head) :].decode(), (raw[12:], _VERSION.unpack_from(raw))
+
+    def everything(self) -> Iterator[tuple[str, str, Versioned]]:
+        """All keys of all namespaces, for verification."""
+        for name, raw in self._merged(_STATE, _STATE + b"\xff"):
+            namespace, _, key = name[1:].decode().partition("\0")
+            yield namespace, key, (raw[12:], _VERSION.unpack_from(raw))
+
+    def transactions(self) -> Iterator[tuple[str, tuple[int, int, int]]]:
+        """All transactions in the index, for verification."""
+        for name, raw in self._merged(_TRANSACTION, _TRANSACTION + b"\xff"):
+            block, at = _VERSION.unpack_from(raw)
+            yield name[1:].decode(), (block, at, raw[12])
 
     def _merged(self, start: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Entries of LMDB and of what has not reached it yet, the latter winning."""

@@ -59,7 +59,8 @@ class _Replayed:
     def apply(self, number: int, checked: list[Checked]) -> None:
         self.height = number + 1
         for at, one in enumerate(checked):
-            self.transactions.setdefault(one.tx_id, (number, at, one.code))
+            if one.tx_id:
+                self.transactions.setdefault(one.tx_id, (number, at, one.code))
             if one.code != VALID:
                 continue
             for sets in one.sets:
@@ -144,15 +145,18 @@ def _check_codes(report: Verification, block: Block, checked: list[Checked]) -> 
 
 
 def _check_state(report: Verification, channel: EmbeddedChannel, replayed: Any) -> None:
-    """Compares the recomputed state with the stored one, both ways."""
+    """Compares the recomputed state and index with the stored ones, both ways."""
     expected = dict(replayed.values)
-    for namespace in sorted(channel.policies):
-        for key, (value, version) in channel.store.scan(namespace, "", ""):
-            report.keys += 1
-            found = expected.pop((namespace, key), None)
-            if found is None:
-                report.wrong(f"state: {key} follows from no block")
-            elif found != (version, value):
-                report.wrong(f"state: {key} is not what the blocks say")
+    for namespace, key, (value, version) in channel.store.everything():
+        report.keys += 1
+        found = expected.pop((namespace, key), None)
+        if found is None:
+            report.wrong(f"state: {key} follows from no block")
+        elif found != (version, value):
+            report.wrong(f"state: {key} is not what the blocks say")
+    indexed = dict(channel.store.transactions())
+    for tx_id in sorted(indexed.keys() | replayed.transactions.keys()):
+        if indexed.get(tx_id) != replayed.transactions.get(tx_id):
+            report.wrong(f"index: transaction {tx_id} is not what the blocks say")
     for _, key in sorted(expected)[:PROBLEMS_MAX]:
         report.wrong(f"state: {key} is missing")
