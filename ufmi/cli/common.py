@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from ufmi.cli.output import err
-from ufmi.errors import MalformedText, NotFound, UfmiError, UsageError
+from ufmi.errors import NotFound, ProtocolError, UfmiError, UsageError
 from ufmi.node import Node
 
 DATA_VARIABLE = "UFMI_DATA"
@@ -48,6 +48,8 @@ def guarded(command: _Command) -> _Command:
             return command(*arguments, **options)
         except UfmiError as problem:
             fail(str(problem), 2 if isinstance(problem, _WRONG_USE) else 1)
+        except UnicodeError:
+            fail("what was given is not UTF-8", 2)
         except OSError as problem:
             if isinstance(problem, BrokenPipeError):
                 # Whoever read our output has seen enough.
@@ -58,7 +60,7 @@ def guarded(command: _Command) -> _Command:
     return run  # type: ignore[return-value]
 
 
-_WRONG_USE = (UsageError, NotFound, MalformedText)
+_WRONG_USE = (UsageError, NotFound, ProtocolError)
 
 
 def fail(message: str, status: int = 1) -> NoReturn:

@@ -52,8 +52,9 @@ class Cast:
         for name in scenario.parties:
             self._make_party(name)
         for name, spec in scenario.users.items():
-            for other in (spec.broker, spec.bank, spec.registry):
-                self.client(other)
+            self.broker(spec.broker)
+            self._of_kind(spec.bank, Bank)
+            self._of_kind(spec.registry, Registry)
             wallet = Wallet(node, self._signer(f"user-{name}"))
             self.users[name] = User(name, spec, wallet)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 
 from ufmi.errors import ScenarioError
+from ufmi.protocol.codes import INSTITUTION, MARKET
+from ufmi.protocol.kinds import ADMITTED
 
 STEPS_MAX = 100_000
 
@@ -107,6 +109,12 @@ def read_scenario(path: Path) -> Scenario:
         raise ScenarioError(f"{path} cannot be read: {problem.strerror}") from problem
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as problem:
         raise ScenarioError(f"{path.name}: {problem}", hint="See docs/scenarios.md") from problem
+    for name, spec in scenario.parties.items():
+        if spec.role not in ADMITTED:
+            roles = ", ".join(ADMITTED)
+            raise ScenarioError(f"{path.name}: party {name}: {spec.role!r} is not one of {roles}")
+        if not (INSTITUTION.fullmatch(spec.id) or MARKET.fullmatch(spec.id)):
+            raise ScenarioError(f"{path.name}: party {name}: {spec.id!r} is not an id N… or M…")
     if len(scenario.steps) > STEPS_MAX:
         raise ScenarioError(f"{path.name} has more than {STEPS_MAX} steps")
     return scenario

@@ -174,6 +174,8 @@ class StateStore:
 
     def location(self, number: int) -> Location | None:
         """Where a block lies."""
+        if not 0 <= number < self.height:
+            return None
         raw = self._get(_BLOCK + _NUMBER.pack(number))
         return None if raw is None else _LOCATION.unpack(raw)
 
