@@ -9,6 +9,7 @@ DIR/books      books of reference banks and registries (demonstrations and tests
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -37,7 +38,7 @@ from ufmi.protocol.records import (
     User,
 )
 from ufmi.protocol.records import Network as NetworkRecord
-from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock
+from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock, sync_folder
 
 CONTRACTS = {"udl": {"udl": UdlContract()}}
 FRONTEND_MEMBER = "frontend"
@@ -104,19 +105,18 @@ class Node:
         if (folder / "ledger" / "ledger.json").exists():
             raise LedgerError(f"{folder} has a ledger already", hint="Take another folder")
         keys = folder / "keys"
-        keys.mkdir(parents=True, exist_ok=True)
         if not operators:
-            operators = [Sm2PrivateKey.generate(random_bytes) for _ in range(3)]
-            for at, key in enumerate(operators, 1):
-                key.save(keys / f"operator-{at}.pem", password)
-        frontend_key = Sm2PrivateKey.generate(random_bytes)
-        frontend_key.save(keys / "frontend.pem", password)
-        ledger = EmbeddedLedger.create(
-            folder / "ledger", CONTRACTS, clock=clock, random_bytes=random_bytes
-        )
-        try:
+            operators = [
+                kept_key(keys / f"operator-{at}.pem", password, random_bytes) for at in (1, 2, 3)
+            ]
+        frontend_key = kept_key(keys / "frontend.pem", password, random_bytes)
+        # Made aside and moved into its place when it is whole: founding can be interrupted.
+        aside = folder / "ledger.new"
+        shutil.rmtree(aside, ignore_errors=True)
+        with EmbeddedLedger.create(
+            aside, CONTRACTS, clock=clock, random_bytes=random_bytes
+        ) as ledger:
             member = ledger.enrol(OPERATOR, FRONTEND_MEMBER)
-            gateway = Gateway(ledger, member)
             parameters = InitParameters(
                 nonce=random_bytes(16).hex(),
                 operators=tuple([key.public_key.to_hex() for key in operators]),
@@ -126,12 +126,18 @@ class Node:
                 frontend_key=frontend_key.public_key.to_hex(),
                 clock=ledger.clock.mode,
             )
-            contract = gateway.network("udl").contract("udl")
+            contract = Gateway(ledger, member).network("udl").contract("udl")
             contract.submit("init", encode_record(parameters))
-            return cls(folder, ledger, frontend_key, in_flight, random_bytes)
-        except BaseException:
-            ledger.close()
-            raise
+            used = ledger.clock
+        aside.rename(folder / "ledger")
+        sync_folder(folder)
+        return cls.open(
+            folder,
+            clock=used,
+            in_flight=in_flight,
+            random_bytes=random_bytes,
+            password=password,
+        )
 
     @classmethod
     def open(
@@ -227,6 +233,16 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def kept_key(
+    path: Path, password: str | None, random_bytes: RandomBytes = os.urandom
+) -> Sm2PrivateKey:
+    """The key in a file; a new one, saved there, where there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Sm2PrivateKey.generate(random_bytes).save(path, password)
+    return Sm2PrivateKey.load(path, password)
 
 
 def _clock_mode(ledger: EmbeddedLedger) -> str:

@@ -124,7 +124,10 @@ class AppendFile:
         self.size = size
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """Closes. The number may then be another file's, so it is forgotten."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 class FolderLock:

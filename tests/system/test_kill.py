@@ -1,6 +1,6 @@
-"""The process is killed at random moments, over and over; nothing receipted is lost or doubled.
+"""Whole processes with banks and registries are killed while they start, recover or work.
 
-200 kills in all; UFMI_KILLS sets another number.
+A quarter of UFMI_KILLS (200): each costs a new interpreter. tests/frontend/test_kill.py does more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ufmi import Auditor, Node
 from ufmi.frontend import executed_lines
 
 ROOT = Path(__file__).parent.parent.parent
-KILLS = int(os.environ.get("UFMI_KILLS", "200"))
+KILLS = int(os.environ.get("UFMI_KILLS", "200")) // 4
 
 
 def size(path: Path) -> int:
@@ -43,7 +43,6 @@ def run_and_kill(folder: Path, notes: Path, in_flight: int, chance: random.Rando
         victim.send_signal(signal.SIGKILL)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("in_flight", [0, 1, 3])
 def test_killed_at_any_moment_nothing_receipted_is_lost_or_doubled(

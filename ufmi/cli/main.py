@@ -34,7 +34,7 @@ from ufmi.cli.tuning import tune
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.errors import ScenarioError, UfmiError
 from ufmi.legacy.books import SqliteBook
-from ufmi.node import Node
+from ufmi.node import Node, kept_key
 from ufmi.protocol import Line, read_line
 from ufmi.reconcile import reconcile as reconcile_node
 from ufmi.scenario import Outcome, Scenario, as_data, read_scenario, start_ms
@@ -175,10 +175,9 @@ def init(
         fail("needs 1 ≤ threshold ≤ operators ≤ 16", 2)
     if (data / "ledger" / "ledger.json").exists():
         fail(f"{data} has a ledger already; take another folder", 2)
-    keys_folder.mkdir(parents=True, exist_ok=True)
-    made = [Sm2PrivateKey.generate() for _ in range(operators)]
-    for at, key in enumerate(made, 1):
-        key.save(keys_folder / f"operator-{at}.pem", password())
+    made = [
+        kept_key(keys_folder / f"operator-{at}.pem", password()) for at in range(1, operators + 1)
+    ]
     with Node.create(
         data, operators=made, threshold=threshold, clock=chosen, password=password()
     ) as node:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TypeVar
 
 from ufmi.amounts import parse_amount
 from ufmi.crypto import Signer, Sm2PrivateKey
 from ufmi.errors import ScenarioError
 from ufmi.legacy.books import SqliteBook
-from ufmi.node import Node
+from ufmi.node import Node, kept_key
 from ufmi.protocol import Role
 from ufmi.protocol.codes import CURRENCIES, asset_code
 from ufmi.scenario.model import AssetSpec, Scenario, UserSpec
@@ -60,10 +59,8 @@ class Cast:
 
     def _signer(self, name: str) -> Signer:
         """The key of somebody, kept in the data folder so that later runs go on with it."""
-        path: Path = self.node.folder / "keys" / f"{name}.pem"
-        if not path.exists():
-            Sm2PrivateKey.generate(self.node.random_bytes).save(path)
-        return Signer.of(Sm2PrivateKey.load(path))
+        path = self.node.folder / "keys" / f"{name}.pem"
+        return Signer.of(kept_key(path, None, self.node.random_bytes))
 
     def _make_party(self, name: str) -> None:
         spec = self.scenario.parties[name]

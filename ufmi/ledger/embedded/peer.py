@@ -62,7 +62,9 @@ class Peers:
             AccessDenied: the proposal is not a member's.
         """
         call = self._authenticated(signed)
-        if self._channel.store.transaction(call.tx_id) is not None:
+        with self._channel.lock:
+            known = self._channel.store.transaction(call.tx_id)
+        if known is not None:
             raise EndorseError("the transaction id was used before", transaction_id=call.tx_id)
         try:
             endorsers = self._endorsers(call.contract, organisations)
