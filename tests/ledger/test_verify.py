@@ -171,18 +171,20 @@ def test_a_changed_commit_hash_is_found(folder: Path) -> None:
     assert "commit hash" in problems(folder, change, False)
 
 
-def test_metadata_that_cannot_be_read_is_found(folder: Path) -> None:
+@pytest.mark.parametrize("place", [0, 4])
+def test_metadata_that_cannot_be_read_is_found(folder: Path, place: int) -> None:
     def change(blocks: list[Block]) -> None:
-        blocks[4].message.metadata.metadata[4] = b"\xff"
+        blocks[4].message.metadata.metadata[place] = b"\xff"
 
-    assert problems(folder, change, False)
+    assert problems(folder, change, True)
 
 
-def test_metadata_that_is_missing_is_found(folder: Path) -> None:
+@pytest.mark.parametrize("kept", [0, 1, 3, 4])
+def test_metadata_that_is_missing_is_found(folder: Path, kept: int) -> None:
     def change(blocks: list[Block]) -> None:
-        del blocks[4].message.metadata.metadata[3:]
+        del blocks[4].message.metadata.metadata[kept:]
 
-    assert problems(folder, change, False)
+    assert problems(folder, change, True)
 
 
 @pytest.mark.parametrize("rebuild", [False, True])
@@ -191,7 +193,9 @@ def test_any_flipped_byte_of_a_block_is_found(folder: Path, rebuild: bool) -> No
     raw = block_file(folder).read_bytes()
     start, end = spans(raw)[3]
     missed = []
-    for at in range(start + HEAD_BYTES, end, 61):
+    # The metadata stand at the end: the orderer's signature, codes, commit hash.
+    places = (*range(start + HEAD_BYTES, end, 97), *range(end - 900, end - 60, 11))
+    for at in (*places, *range(end - 60, end)):
         record = bytearray(raw[start + HEAD_BYTES : end])
         record[at - start - HEAD_BYTES] ^= 4
         block_file(folder).write_bytes(raw[:start] + pack(bytes(record)) + raw[end:])

@@ -51,9 +51,10 @@ class Dispatcher:
     def enqueue(self, items: Sequence[Queued]) -> None:
         """Takes messages in order of arrival."""
         with self._changed:
-            if self.failure is not None:
+            refused = self.failure or (_closed() if self._closing else None)
+            if refused is not None:
                 for item in items:
-                    item.done.set_exception(self.failure)
+                    item.done.set_exception(refused)
                 return
             self._queue.extend(items)
             self._changed.notify_all()
@@ -118,9 +119,11 @@ class Dispatcher:
         if self._in_flight:
             self._pool.shutdown()
         while self._queue:
-            self._queue.popleft().done.set_exception(
-                FrontendError("the front-end closed; the message is journaled", retryable=True)
-            )
+            self._queue.popleft().done.set_exception(_closed())
+
+
+def _closed() -> FrontendError:
+    return FrontendError("the front-end closed; the message is journaled", retryable=True)
 
 
 def _unexpected(problem: Exception) -> LedgerError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from ufmi.crypto import sm3_hex
@@ -14,13 +15,15 @@ class Documents:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._lock = threading.Lock()
 
     def keep(self, document: str) -> None:
         """Stores a document durably. Raises StorageFailed."""
         raw = document.encode()
         path = self._folder / sm3_hex(raw)
-        if not path.exists():
-            write_file(path, raw)
+        with self._lock:
+            if not path.exists():
+                write_file(path, raw)
 
     def get(self, digest: str) -> str | None:
         """The document with this SM3, or None if it was never given or was erased."""

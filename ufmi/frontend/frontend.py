@@ -135,6 +135,7 @@ class Frontend:
             self._expirer.add(deadline)
         if due:
             _log.info("journal replayed", messages=len(due))
+            self._progress.take_in(due[0].entry.number)
             self._dispatcher.enqueue(due)
         newest = arrivals[-1].number if arrivals else 0
         return max(start.number - 1, newest, *executed, 0) + 1
@@ -195,6 +196,7 @@ class Frontend:
             Arrival(self._next_number + at, now, one.line.text, one.line.signature)
             for at, one in enumerate(accepted)
         ]
+        self._progress.take_in(self._next_number)
         self._journal.append(arrivals)
         self._next_number += len(arrivals)
         network = accepted[0].message.network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,6 @@ from ufmi.errors import JournalCorrupted
 from ufmi.system import write_file
 
 _SAVE_EVERY = 20_000
-# A batch may be in a block and not reported yet while later ones are. Looking this much further
-# back finds it; if it did not, executing it again would only give its first results.
-_BLOCKS_BACK = 64
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -37,6 +35,12 @@ class Progress:
         self._block = self.saved.block
         # Finished arrivals above the lowest unfinished one, and their blocks.
         self._finished: dict[int, int] = {}
+        # First arrival of a group, and the newest block known when it was taken in.
+        self._taken_in: deque[tuple[int, int]] = deque()
+
+    def take_in(self, number: int) -> None:
+        """Notes that arrivals from `number` on are taken in now: they run in later blocks."""
+        self._taken_in.append((number, self._block))
 
     def finish(self, number: int, block: int) -> bool:
         """Notes an arrival as done; whether it is time to save."""
@@ -49,7 +53,12 @@ class Progress:
 
     def save(self) -> Position:
         """Writes the position durably."""
-        block = min([self._block, *self._finished.values()])
-        self.saved = Position(self._low, max(0, block - _BLOCKS_BACK))
+        groups = self._taken_in
+        while len(groups) > 1 and groups[1][0] <= self._low:
+            groups.popleft()
+        # Whatever is not done yet runs after the block that was known when it was taken in; some
+        # of it may be in a block already and not reported yet.
+        known = groups[0][1] if groups and groups[0][0] <= self._low else self.saved.block
+        self.saved = Position(self._low, known)
         write_file(self._path, msgspec.json.encode(self.saved))
         return self.saved

@@ -103,8 +103,12 @@ class Block:
 
     @property
     def codes(self) -> bytes:
-        """One validation code a transaction."""
-        return bytes(self.message.metadata.metadata[TRANSACTIONS_FILTER])
+        """One validation code a transaction. Raises StoreCorrupted."""
+        metadata = self.message.metadata.metadata
+        codes = bytes(metadata[TRANSACTIONS_FILTER]) if len(metadata) > TRANSACTIONS_FILTER else b""
+        if len(codes) != len(self.message.data.data):
+            raise StoreCorrupted(f"block {self.number} does not have a code a transaction")
+        return codes
 
     def transactions(self) -> Iterator[BlockTransaction]:
         """All transactions in order."""

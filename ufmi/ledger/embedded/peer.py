@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,7 +129,13 @@ class Peers:
                 raise
             except Exception as problem:
                 # A defect of the contract. Its transaction fails; the ledger goes on.
-                _log.exception("contract failed", contract=call.contract, function=call.function)
+                # As text: a renderer of tracebacks may show the values of variables.
+                _log.error(
+                    "contract failed",
+                    contract=call.contract,
+                    function=call.function,
+                    traceback=traceback.format_exc(),
+                )
                 raise LedgerError(failure_text(problem)) from problem
         return payload, simulation
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ufmi.errors import AccessDenied
+from google.protobuf.message import DecodeError
+
+from ufmi.errors import AccessDenied, StoreCorrupted
 from ufmi.ledger.blocks import (
     COMMIT_HASH,
     SIGNATURES,
@@ -88,10 +90,10 @@ def verify_channel(channel: EmbeddedChannel, orderer_msp: str) -> Verification:
             checked = [Checked("", VALID, [])]
             if block.number:
                 checked = validator.check(list(block.message.data.data))
+            codes = bytes([one.code for one in checked])
             _check_codes(report, block, checked)
-            commit_hash = next_commit_hash(commit_hash, block.codes, checked)
-            recorded = common.Metadata.FromString(block.message.metadata.metadata[COMMIT_HASH])
-            if recorded.value != commit_hash:
+            commit_hash = next_commit_hash(commit_hash, codes, checked)
+            if _recorded_commit_hash(block) != commit_hash:
                 report.wrong(f"block {block.number}: the commit hash is another")
             replayed.apply(block.number, checked)
             previous = block.hash
@@ -127,14 +129,23 @@ def _check_signature(
         signed = metadata.value + one.signature_header
         signed += header_bytes(header.number, header.previous_hash, header.data_hash)
         member.verify(one.signature, signed)
-    except (AccessDenied, ValueError) as problem:
+    except (AccessDenied, DecodeError, ValueError, IndexError) as problem:
         report.wrong(f"block {block.number}: the orderer's signature does not hold: {problem}")
 
 
+def _recorded_commit_hash(block: Block) -> bytes | None:
+    try:
+        raw = block.message.metadata.metadata[COMMIT_HASH]
+        return bytes(common.Metadata.FromString(raw).value)
+    except (DecodeError, IndexError):
+        return None
+
+
 def _check_codes(report: Verification, block: Block, checked: list[Checked]) -> None:
-    codes = block.codes
-    if len(codes) != len(checked):
-        report.wrong(f"block {block.number}: {len(codes)} codes for {len(checked)} transactions")
+    try:
+        codes = block.codes
+    except StoreCorrupted as problem:
+        report.wrong(problem.message)
         return
     for at, (code, one) in enumerate(zip(codes, checked, strict=True)):
         if code != one.code:
