@@ -19,7 +19,9 @@ KEYS = st.builds(Keys, NAMES, NAMES)
 
 def queued(number: int, keys: Keys, size: int = 1) -> Queued:
     message: Any = None
-    return Queued(Entry(number, 0), message, Line("", ""), b"x" * size, None, keys)
+    item = Queued(Entry(number, 0), message, Line("", ""), b"x" * size, None)
+    item.keys = keys
+    return item
 
 
 def conflict(one: Keys, other: Keys) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ufmi.frontend.receipts import Receipt
 from ufmi.protocol import Entry, Keys, Line, Message, Result
@@ -24,7 +25,7 @@ class Executed:
     transaction_id: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Queued:
     """A message on its way to the ledger."""
 
@@ -33,8 +34,12 @@ class Queued:
     signed: Line
     line: bytes  # the same, as `execute` takes it
     receipt: Receipt | None
-    keys: Keys
     done: Future[Executed] = field(default_factory=Future)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The keys that it declares; needed only where batches are in flight together."""
+        return self.message.keys(self.entry)
 
 
 class KeyLocks:

@@ -225,7 +225,7 @@ class Frontend:
             self._next_user += 1
         entry = Entry(arrival.number, arrival.time, user)
         line = Line(arrival.text, arrival.signature)
-        return Queued(entry, found, line, line.encode(), receipt, found.keys(entry))
+        return Queued(entry, found, line, line.encode(), receipt)
 
     def _expire(self) -> None:
         """Sends `EXPIRE` for what is due."""
@@ -248,7 +248,8 @@ class Frontend:
     # -- results ----------------------------------------------------------------------------
 
     def _done(self, item: Queued, outcome: Executed | SetAside) -> None:
-        self.view.forget(item.keys.writes)
+        if item.message.CHANGES_SIGNERS:
+            self.view.forget(item.keys.writes)
         if isinstance(outcome, SetAside):
             self._finish(item.entry.number, 0)
             item.done.set_exception(outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from ufmi.protocol import keys as state
 from ufmi.protocol.kinds import (
@@ -36,6 +36,8 @@ class Admit(Message, frozen=True):
     one that completes m of n keys takes effect.
     """
 
+    CHANGES_SIGNERS: ClassVar[bool] = True
+
     tx: TxId
     party: PartyId
     role: AdmittedRole
@@ -56,6 +58,8 @@ class Admit(Message, frozen=True):
 @message("REVOKE", *ANYBODY)
 class Revoke(Message, frozen=True):
     """Revokes a key for good. The subject itself may, at once; else m of n operator keys."""
+
+    CHANGES_SIGNERS: ClassVar[bool] = True
 
     tx: TxId
     subject: Sender  # a party, an address, or the address of an operator key

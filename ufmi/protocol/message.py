@@ -76,6 +76,9 @@ class Form(msgspec.Struct, frozen=True, gc=False):
 class Message(Form, frozen=True):
     """A form that a sender signs. Every message has the guide's fields first, then ours."""
 
+    # Whether it may change the key of a sender that was known before.
+    CHANGES_SIGNERS: ClassVar[bool] = False
+
     # Every message declares these four itself, among its own fields, in the order of its text.
     if TYPE_CHECKING:
         tx: str
