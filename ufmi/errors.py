@@ -249,7 +249,7 @@ class Backpressure(FrontendError):
 
 class SetAside(FrontendError):
     code = "UFMI-5003"
-    hint_default = "The operator finds the message in set-aside.jsonl and the reason in the log"
+    hint_default = "The operator finds the message and the reason with `ufmi show set-aside`"
 
 
 class JournalCorrupted(FrontendError):

@@ -137,6 +137,19 @@ def pending(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
         out.print(f"{key}  until {moment(record.valid_until)}")
 
 
+@app.command("set-aside")
+@guarded
+def set_aside(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
+    """Messages that the front-end took out because executing them failed as a whole."""
+    with open_node(data) as node:
+        found = node.frontend.set_aside()
+    if as_json:
+        print_json(found)
+        return
+    for entry in found:
+        out.print(f"{entry['number']}  {escape(str(entry['reason']))}")
+
+
 def _block_data(block: Block) -> dict[str, Any]:
     return {
         "number": block.number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from ufmi.crypto import Signer
@@ -47,7 +48,7 @@ class Book(Protocol):
         ...
 
 
-class Institution(Client):
+class Institution(Client, ABC):
     """A bank or registry with a book of its own, connected to UFMI.
 
     It answers what is forwarded to it as it comes, and `catch_up` answers what came while it was
@@ -78,13 +79,13 @@ class Institution(Client):
             elif isinstance(form, Message):
                 self.on_forward(form, delivery)
 
+    @abstractmethod
     def on_forward(self, message: Message, delivery: Delivery) -> None:
         """A message forwarded by UFMI."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_result(self, form: Form) -> None:
         """An answer by UFMI."""
-        raise NotImplementedError
 
     def reply(self, name: LockName, message: Message) -> Executed | None:
         """Sends the answer to an instruction, the kept one if there is one."""
