@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from ufmi.crypto.sm3 import sm3
 
-ADDRESS_LENGTH = 41
 _BODY_BYTES = 20
 _DOMAIN = b"ufmi address"
 _FORM = re.compile("u[a-z2-7]{40}")
