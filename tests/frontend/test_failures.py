@@ -22,7 +22,7 @@ from ufmi.errors import (
 )
 from ufmi.frontend import batches, progress
 from ufmi.frontend.journal import Arrival, Journal
-from ufmi.frontend.progress import Progress
+from ufmi.frontend.progress import Position, Progress
 from ufmi.ledger.embedded.validator import Checked
 from ufmi.ledger.gateway import Proposal, Transaction
 from ufmi.node import Node
@@ -383,3 +383,16 @@ def test_founding_that_was_interrupted_can_be_repeated(tmp_path: Path) -> None:
             found(tmp_path / "data")
     with found(tmp_path / "data") as node:
         assert codes(Town(node), Town(node).admissions(1)) == ["PENDING"]
+
+
+def test_progress_after_a_restart_finds_what_ran_out_of_order(tmp_path: Path) -> None:
+    """Batches in flight together: 3 ran in block 5 and 1 in block 6, then the process died."""
+    kept = Progress(tmp_path / "progress.json")
+    for number, block in ((1, 6), (3, 5)):
+        kept.finish(number, block)
+    position = kept.save()
+    assert position.number == 2
+    assert position.block <= 5, "a restart would not see that 3 is in a block"
+    kept.take_in(4)
+    kept.finish(2, 7)
+    assert kept.save() == Position(4, 6), "once they are all done, old blocks are not read again"

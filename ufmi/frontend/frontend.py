@@ -135,7 +135,6 @@ class Frontend:
             self._expirer.add(deadline)
         if due:
             _log.info("journal replayed", messages=len(due))
-            self._progress.take_in(due[0].entry.number)
             self._dispatcher.enqueue(due)
         newest = arrivals[-1].number if arrivals else 0
         return max(start.number - 1, newest, *executed, 0) + 1

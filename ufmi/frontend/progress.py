@@ -35,8 +35,9 @@ class Progress:
         self._block = self.saved.block
         # Finished arrivals above the lowest unfinished one, and their blocks.
         self._finished: dict[int, int] = {}
-        # First arrival of a group, and the newest block known when it was taken in.
-        self._taken_in: deque[tuple[int, int]] = deque()
+        # First arrival of a group, and the newest block known when it was taken in. What an
+        # earlier process took in counts as one group: it may have run in any block since then.
+        self._taken_in = deque([(self.saved.number, self.saved.block)])
 
     def take_in(self, number: int) -> None:
         """Notes that arrivals from `number` on are taken in now: they run in later blocks."""
@@ -58,7 +59,6 @@ class Progress:
             groups.popleft()
         # Whatever is not done yet runs after the block that was known when it was taken in; some
         # of it may be in a block already and not reported yet.
-        known = groups[0][1] if groups and groups[0][0] <= self._low else self.saved.block
-        self.saved = Position(self._low, known)
+        self.saved = Position(self._low, groups[0][1])
         write_file(self._path, msgspec.json.encode(self.saved))
         return self.saved
