@@ -20,8 +20,8 @@ from cryptography.x509.oid import NameOID
 
 from ufmi.errors import AccessDenied, EndorseError, LedgerError, SubmitError
 from ufmi.ledger import Gateway, Identity
+from ufmi.ledger.ca import Organisation
 from ufmi.ledger.embedded import Cut, EmbeddedLedger
-from ufmi.ledger.embedded.ca import Organisation
 from ufmi.ledger.identity import private_key_signer
 from ufmi.ledger.protos import common, gateway, proposal, proposal_response, transaction
 

@@ -11,8 +11,8 @@ import pytest
 
 from ufmi.errors import StoreCorrupted
 from ufmi.ledger.blocks import Block, header_bytes
+from ufmi.ledger.ca import Organisation
 from ufmi.ledger.embedded import Cut, EmbeddedLedger
-from ufmi.ledger.embedded.ca import Organisation
 from ufmi.ledger.protos import common, validation_name
 from ufmi.recordlog import HEAD_BYTES
 

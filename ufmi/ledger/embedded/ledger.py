@@ -24,7 +24,7 @@ from ufmi.errors import (
     StoreCorrupted,
     SubmitError,
 )
-from ufmi.ledger.embedded.ca import Organisation
+from ufmi.ledger.ca import Organisation
 from ufmi.ledger.embedded.channel import EmbeddedChannel
 from ufmi.ledger.embedded.genesis import config_envelope
 from ufmi.ledger.embedded.orderer import Orderer

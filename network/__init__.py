@@ -1,0 +1,1 @@
+"""A Fabric network on one machine: topology, native processes, channels, chaincode packages."""
