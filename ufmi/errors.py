@@ -27,7 +27,12 @@ UfmiError
 │   ├── EndorseError         4011   the contract or the endorsers refused the proposal
 │   ├── SubmitError          4012   the orderer refused the transaction
 │   ├── CommitStatusError    4013   what became of a transaction is not known
-│   └── CommitError          4014   the transaction was ordered and found invalid
+│   ├── CommitError          4014   the transaction was ordered and found invalid
+│   ├── ConnectionLost       4015   a peer cannot be reached, or went away
+│   └── NetworkError         4020   a Fabric network cannot be brought up or changed
+│       ├── FabricMissing        4021   no binaries of Fabric
+│       ├── PortInUse            4022   another process has a port that the network needs
+│       └── ProcessDied          4023   a process of the network ended by itself
 ├── FrontendError        UFMI-5000
 │   ├── Refused              5001   a message was refused, by the front-end or the contract
 │   ├── Backpressure         5002   too much is waiting; send again later
@@ -213,6 +218,33 @@ class CommitError(LedgerError):
         )
         self.status = status
         self.block = block
+
+
+class ConnectionLost(LedgerError):
+    code = "UFMI-4015"
+    hint_default = "Check that the peer runs and can be reached"
+    retryable = True
+
+
+class NetworkError(LedgerError):
+    code = "UFMI-4020"
+
+
+class FabricMissing(NetworkError):
+    code = "UFMI-4021"
+    hint_default = (
+        "Build Fabric with `ufmi network build` (needs Go), or name a folder with its binaries"
+        " in UFMI_FABRIC_BIN"
+    )
+
+
+class PortInUse(NetworkError):
+    code = "UFMI-4022"
+    hint_default = "Stop that process, or take other ports with --ports"
+
+
+class ProcessDied(NetworkError):
+    code = "UFMI-4023"
 
 
 class FrontendError(UfmiError):

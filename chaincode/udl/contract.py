@@ -23,6 +23,7 @@ class UdlContract(Contract):
     """Identities, asset codes, tokens, locks, orders and their settlement."""
 
     name = "udl"
+    SOURCES = ("ufmi.protocol", "ufmi.crypto", "ufmi.errors")
 
     @submit
     def init(self, context: Context, parameters: bytes) -> bytes:

@@ -9,6 +9,7 @@ from ufmi.contract.context import (
     encode_record,
 )
 from ufmi.contract.contract import Contract, evaluate, failure_text, submit
+from ufmi.contract.source import source_digest
 
 __all__ = [
     "Caller",
@@ -20,5 +21,6 @@ __all__ = [
     "encode_record",
     "evaluate",
     "failure_text",
+    "source_digest",
     "submit",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ufmi.contract.context import Context, Stub
+from ufmi.contract.context import Context, Stub, encode_record
 from ufmi.errors import ContractFailure, LimitExceeded, UfmiError, UnknownFunction
 
 ARGUMENTS_MAX = 2_001
@@ -35,6 +35,8 @@ class Contract:
     """
 
     name = ""
+    # Packages and modules, beside the contract's own, whose source decides what it does.
+    SOURCES: tuple[str, ...] = ()
 
     def functions(self) -> dict[str, str]:
         """Function names and whether each is `submit` or `evaluate`."""
@@ -44,6 +46,11 @@ class Contract:
             if kind:
                 found[name] = str(kind)
         return found
+
+    @evaluate
+    def describe(self, context: Context) -> bytes:
+        """The contract's name and functions, as JSON: whether it answers, and what it offers."""
+        return encode_record({"name": self.name, "functions": self.functions()})
 
     def invoke(self, stub: Stub, function: str, arguments: Sequence[bytes]) -> bytes:
         """Runs one function against a ledger's stub; the runtime of both ledgers calls this.

@@ -2,17 +2,9 @@
 
 from ufmi.ledger.blocks import Block, BlockTransaction
 from ufmi.ledger.checkpoint import FileCheckpoint, MemoryCheckpoint, Position
-from ufmi.ledger.gateway import (
-    ChaincodeEvent,
-    Commit,
-    Contract,
-    Gateway,
-    Network,
-    Proposal,
-    Status,
-    Transaction,
-)
+from ufmi.ledger.gateway import Commit, Contract, Gateway, Network, Proposal, Transaction
 from ufmi.ledger.identity import Identity
+from ufmi.ledger.requests import ChaincodeEvent, Status
 
 __all__ = [
     "Block",

@@ -1,29 +1,40 @@
 """The client of both ledgers: Gateway > Network > Contract > Proposal > Transaction > Commit.
 
-Names and steps are those of Fabric's own client libraries.
+Names and steps are those of Fabric's own client libraries. `ufmi.ledger.aio` has the same for
+asyncio.
+
+Signing apart from the connection (off-line): make the gateway with an `Identity` whose signer is
+None, take `digest` of a proposal, transaction or commit to whoever has the key, and go on with
+`signed(signature)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
-from ufmi.errors import CommitError
+import structlog
+
+from ufmi.errors import CommitError, ConnectionLost
+from ufmi.ledger import requests
 from ufmi.ledger.blocks import Block
-from ufmi.ledger.checkpoint import MemoryCheckpoint
-from ufmi.ledger.identity import Identity
-from ufmi.ledger.proposals import build_proposal, read_transaction, transaction_id
-from ufmi.ledger.protos import VALID, common, gateway, orderer, proposal, validation_name
+from ufmi.ledger.checkpoint import MemoryCheckpoint, Position
+from ufmi.ledger.identity import Identity, sha256
+from ufmi.ledger.proposals import build_proposal, read_proposal, read_transaction
+from ufmi.ledger.protos import common
+from ufmi.ledger.requests import NONCE_BYTES, ChaincodeEvent, Status
 from ufmi.ledger.transport import Transport
 
-_NONCE_BYTES = 24
-_DELIVER_SEEK_INFO = 5
-_NEWEST = 2**64 - 1
+# How long to wait before the next try to reach a peer that went away, growing to the second.
+PAUSES = (0.05, 2.0)
+
+_Item = TypeVar("_Item")
+_log = structlog.get_logger("ufmi.ledger")
 
 
 class Gateway:
-    """A member of an organisation, connected to a ledger."""
+    """A member of an organisation, connected to a ledger. Closing it closes the connection."""
 
     def __init__(self, transport: Transport, identity: Identity) -> None:
         self.transport = transport
@@ -32,6 +43,25 @@ class Gateway:
     def network(self, channel: str) -> Network:
         """A channel."""
         return Network(self, channel)
+
+    def proposal(self, raw: bytes) -> Proposal:
+        """A proposal from its bytes, for one that was kept or sent while it was signed."""
+        call = read_proposal(raw)
+        return Proposal(self, call.channel, call.tx_id, raw, ())
+
+    def commit(self, channel: str, tx_id: str) -> Commit:
+        """A transaction that was submitted before, perhaps by another process."""
+        return Commit(self, channel, tx_id)
+
+    def close(self) -> None:
+        """Ends the connection. An embedded ledger is closed with it."""
+        self.transport.close()
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Network:
@@ -54,6 +84,8 @@ class Network:
     ) -> Iterator[Block]:
         """Committed blocks in order, without end unless `stop` names the last one.
 
+        Where the peer goes away, the stream goes on after the last block once it is back.
+
         Args:
             start: the first block; the next one to be committed if neither it nor a checkpoint
                 is given.
@@ -61,48 +93,39 @@ class Network:
         """
         if checkpoint is not None:
             start = checkpoint.position.block
-        position = (
-            orderer.SeekPosition(next_commit=orderer.SeekNextCommit())
-            if start is None
-            else _specified(start)
-        )
-        seek = orderer.SeekInfo(
-            start=position,
-            stop=_specified(_NEWEST if stop is None else stop),
-            behavior=orderer.SeekInfo.BLOCK_UNTIL_READY,
-        )
-        for message in self.gateway.transport.deliver(self._seek_envelope(seek)):
-            yield Block(message)
+
+        first = self.height() if start is None else start
+
+        def opened(position: Position) -> Iterator[Block]:
+            return self._blocks(
+                lambda nonce, now: requests.seek_blocks(
+                    self.gateway.identity, self.channel, position.block, stop, nonce, now
+                )
+            )
+
+        yield from resumed(opened, Position(first), lambda block: Position(block.number + 1))
+
+    def height(self) -> int:
+        """How many blocks the channel has."""
+        for block in self._blocks(
+            lambda nonce, now: requests.seek_newest(self.gateway.identity, self.channel, nonce, now)
+        ):
+            return block.number + 1
+        raise ConnectionLost(f"the peer gives no block of channel {self.channel}")
 
     def past_blocks(self, start: int = 0) -> Iterator[Block]:
         """The blocks that are there, from `start` to the newest at the time of the call."""
-        seek = orderer.SeekInfo(
-            start=_specified(start),
-            stop=orderer.SeekPosition(newest=orderer.SeekNewest()),
-            behavior=orderer.SeekInfo.BLOCK_UNTIL_READY,
+        yield from self._blocks(
+            lambda nonce, now: requests.seek_past_blocks(
+                self.gateway.identity, self.channel, start, nonce, now
+            )
         )
-        for message in self.gateway.transport.deliver(self._seek_envelope(seek)):
-            yield Block(message)
 
-    def _seek_envelope(self, seek: Any) -> Any:
-        transport, identity = self.gateway.transport, self.gateway.identity
-        nonce = transport.random_bytes(_NONCE_BYTES)
-        channel_header = common.ChannelHeader(
-            type=_DELIVER_SEEK_INFO,
-            channel_id=self.channel,
-            tx_id=transaction_id(nonce, identity.serialized),
-        )
-        channel_header.timestamp.FromMilliseconds(transport.clock.now_ms())
-        payload = common.Payload(
-            header=common.Header(
-                channel_header=channel_header.SerializeToString(),
-                signature_header=common.SignatureHeader(
-                    creator=identity.serialized, nonce=nonce
-                ).SerializeToString(),
-            ),
-            data=seek.SerializeToString(),
-        ).SerializeToString()
-        return common.Envelope(payload=payload, signature=identity.sign(payload))
+    def _blocks(self, seek: Callable[[bytes, int], Any]) -> Iterator[Block]:
+        transport = self.gateway.transport
+        nonce = transport.random_bytes(NONCE_BYTES)
+        for message in transport.deliver(seek(nonce, transport.wall_clock.now_ms())):
+            yield Block(message)
 
     def chaincode_events(
         self,
@@ -113,44 +136,50 @@ class Network:
     ) -> Iterator[ChaincodeEvent]:
         """Events of a contract's valid transactions in order, without end.
 
+        Where the peer goes away, the stream goes on after the last event once it is back.
+
         Args:
             start: the first block; the next one to be committed if neither it nor a checkpoint
                 is given.
             checkpoint: where to begin instead, after the transaction that it names.
         """
-        after = ""
         if checkpoint is not None:
-            start, after = checkpoint.position.block, checkpoint.position.transaction
-        position = (
-            orderer.SeekPosition(next_commit=orderer.SeekNextCommit())
-            if start is None
-            else _specified(start)
-        )
-        request = gateway.ChaincodeEventsRequest(
-            channel_id=self.channel,
-            chaincode_id=contract,
-            identity=self.gateway.identity.serialized,
-            start_position=position,
-            after_transaction_id=after,
-        ).SerializeToString()
-        signed = gateway.SignedChaincodeEventsRequest(
-            request=request, signature=self.gateway.identity.sign(request)
-        )
-        for response in self.gateway.transport.chaincode_events(signed):
-            for event in response.events:
-                yield ChaincodeEvent(
-                    int(response.block_number), event.tx_id, event.event_name, event.payload
-                )
+            begin = checkpoint.position
+        else:
+            begin = Position(self.height() if start is None else start)
+
+        def opened(position: Position) -> Iterator[ChaincodeEvent]:
+            request = requests.events_request(
+                self.gateway.identity,
+                self.channel,
+                contract,
+                position.block,
+                position.transaction,
+            )
+            for response in self.gateway.transport.chaincode_events(request):
+                yield from requests.events_of(response)
+
+        yield from resumed(opened, begin, lambda event: Position(event.block, event.transaction_id))
 
 
-@dataclass(frozen=True)
-class ChaincodeEvent:
-    """The event of one valid transaction."""
-
-    block: int
-    transaction_id: str
-    name: str
-    payload: bytes
+def resumed(
+    opened: Callable[[Position], Iterator[_Item]],
+    position: Position,
+    after: Callable[[_Item], Position],
+) -> Iterator[_Item]:
+    """A stream that is opened again after its last item whenever the connection is lost."""
+    pause = PAUSES[0]
+    while True:
+        try:
+            for item in opened(position):
+                # Moved on first: whoever takes the item may never come back for the next.
+                position, pause = after(item), PAUSES[0]
+                yield item
+            return
+        except ConnectionLost as problem:
+            _log.info("stream is opened again", reason=problem.message)
+            time.sleep(pause)
+            pause = min(2 * pause, PAUSES[1])
 
 
 class Contract:
@@ -179,45 +208,50 @@ class Contract:
         self, function: str, *arguments: bytes, organisations: Sequence[str] = ()
     ) -> Proposal:
         """A call, to be endorsed by these organisations (none: whoever the policy needs)."""
-        return Proposal(self, function, arguments, organisations)
+        parent, channel = self.network.gateway, self.network.channel
+        transport = parent.transport
+        tx_id, raw = build_proposal(
+            parent.identity,
+            channel,
+            self.name,
+            (function.encode(), *arguments),
+            transport.random_bytes(NONCE_BYTES),
+            transport.clock.now_ms(),
+        )
+        return Proposal(parent, channel, tx_id, raw, organisations)
 
 
 class Proposal:
-    """A call that can be evaluated or endorsed."""
+    """A call that can be evaluated or endorsed. `bytes` are Fabric's `Proposal`."""
 
     def __init__(
-        self,
-        contract: Contract,
-        function: str,
-        arguments: Sequence[bytes],
-        organisations: Sequence[str],
+        self, parent: Gateway, channel: str, tx_id: str, raw: bytes, organisations: Sequence[str]
     ) -> None:
-        self._gateway = contract.network.gateway
-        self._channel = contract.network.channel
+        self._gateway = parent
+        self._channel = channel
         self._organisations = tuple(organisations)
-        transport = self._gateway.transport
-        self.transaction_id, self.bytes = build_proposal(
-            self._gateway.identity,
-            self._channel,
-            contract.name,
-            (function.encode(), *arguments),
-            transport.random_bytes(_NONCE_BYTES),
-            transport.clock.now_ms(),
-        )
+        self._signature: bytes | None = None
+        self.transaction_id = tx_id
+        self.bytes = raw
 
-    def _signed(self) -> Any:
-        return proposal.SignedProposal(
-            proposal_bytes=self.bytes, signature=self._gateway.identity.sign(self.bytes)
-        )
+    @property
+    def digest(self) -> bytes:
+        """What its creator signs: SHA-256 of the bytes."""
+        return sha256(self.bytes)
+
+    def signed(self, signature: bytes) -> Proposal:
+        """Takes a signature that was made elsewhere, ECDSA in DER with low S."""
+        self._signature = signature
+        return self
+
+    def _sign(self) -> bytes:
+        return self._signature or self._gateway.identity.sign(self.bytes)
 
     def evaluate(self) -> bytes:
         """Runs the call on one peer. Raises EvaluateError."""
         response = self._gateway.transport.evaluate(
-            gateway.EvaluateRequest(
-                transaction_id=self.transaction_id,
-                channel_id=self._channel,
-                proposed_transaction=self._signed(),
-                target_organizations=self._organisations,
+            requests.evaluate_request(
+                self.transaction_id, self._channel, self.bytes, self._sign(), self._organisations
             )
         )
         return bytes(response.result.payload)
@@ -225,11 +259,8 @@ class Proposal:
     def endorse(self) -> Transaction:
         """Has the call endorsed. Raises EndorseError."""
         response = self._gateway.transport.endorse(
-            gateway.EndorseRequest(
-                transaction_id=self.transaction_id,
-                channel_id=self._channel,
-                proposed_transaction=self._signed(),
-                endorsing_organizations=self._organisations,
+            requests.endorse_request(
+                self.transaction_id, self._channel, self.bytes, self._sign(), self._organisations
             )
         )
         return Transaction(
@@ -251,68 +282,68 @@ class Transaction:
     @property
     def result(self) -> bytes:
         """What the function returned."""
-        endorsed = read_transaction(common.Payload.FromString(self._payload))
-        return bytes(endorsed.action.response.payload)
+        return result_of(self._payload)
+
+    @property
+    def digest(self) -> bytes:
+        """What its creator signs: SHA-256 of the envelope's payload."""
+        return sha256(self._payload)
+
+    def signed(self, signature: bytes) -> Transaction:
+        """Takes a signature that was made elsewhere, ECDSA in DER with low S."""
+        self.envelope.signature = signature
+        return self
 
     def submit(self) -> Commit:
         """Signs and orders it. Raises SubmitError."""
-        self.envelope.signature = self._gateway.identity.sign(self._payload)
+        if not self.envelope.signature:
+            self.envelope.signature = self._gateway.identity.sign(self._payload)
         self._gateway.transport.submit(
-            gateway.SubmitRequest(
-                transaction_id=self.transaction_id,
-                channel_id=self._channel,
-                prepared_transaction=self.envelope,
-            )
+            requests.submit_request(self.transaction_id, self._channel, self.envelope)
         )
         return Commit(self._gateway, self._channel, self.transaction_id)
 
 
-@dataclass(frozen=True)
-class Status:
-    """What became of a transaction."""
-
-    transaction_id: str
-    block: int
-    code: int
-
-    @property
-    def valid(self) -> bool:
-        return self.code == VALID
-
-    @property
-    def name(self) -> str:
-        """Fabric's validation code by name."""
-        return validation_name(self.code)
+def result_of(payload: bytes) -> bytes:
+    """What the function returned, from an envelope's payload."""
+    endorsed = read_transaction(common.Payload.FromString(payload))
+    return bytes(endorsed.action.response.payload)
 
 
 class Commit:
-    """A transaction on its way into a block."""
+    """A transaction on its way into a block. `bytes` are the request for its status."""
 
     def __init__(self, parent: Gateway, channel: str, tx_id: str) -> None:
         self._gateway = parent
-        self._channel = channel
+        self._signature: bytes | None = None
         self.transaction_id = tx_id
+        self.bytes = requests.commit_status_bytes(parent.identity, channel, tx_id)
+
+    @property
+    def digest(self) -> bytes:
+        """What is signed to ask for the status."""
+        return sha256(self.bytes)
+
+    def signed(self, signature: bytes) -> Commit:
+        """Takes a signature that was made elsewhere, ECDSA in DER with low S."""
+        self._signature = signature
+        return self
 
     def status(self, timeout: float | None = 60.0) -> Status:
         """Waits until the transaction is in a block. Raises CommitStatusError after `timeout` s."""
-        request = gateway.CommitStatusRequest(
-            transaction_id=self.transaction_id,
-            channel_id=self._channel,
-            identity=self._gateway.identity.serialized,
-        ).SerializeToString()
-        signed = gateway.SignedCommitStatusRequest(
-            request=request, signature=self._gateway.identity.sign(request)
+        signature = self._signature or self._gateway.identity.sign(self.bytes)
+        response = self._gateway.transport.commit_status(
+            requests.commit_status_request(self.bytes, signature), timeout
         )
-        response = self._gateway.transport.commit_status(signed, timeout)
-        return Status(self.transaction_id, int(response.block_number), int(response.result))
+        return requests.status_of(self.transaction_id, response)
 
     def require_valid(self, timeout: float | None = 60.0) -> Status:
         """The same; raises CommitError unless the transaction is valid."""
-        status = self.status(timeout)
-        if not status.valid:
-            raise CommitError(status.name, transaction_id=self.transaction_id, block=status.block)
-        return status
+        return valid(self.status(timeout))
 
 
-def _specified(number: int) -> Any:
-    return orderer.SeekPosition(specified=orderer.SeekSpecified(number=number))
+def valid(status: Status) -> Status:
+    """The status; raises CommitError unless the transaction is valid."""
+    if not status.valid:
+        raise CommitError(status.name, transaction_id=status.transaction_id, block=status.block)
+    return status

@@ -49,11 +49,14 @@ def private_key_signer(key: ec.EllipticCurvePrivateKey) -> Signer:
 
 @dataclass(frozen=True)
 class Identity:
-    """An organisation's member: MSP id, certificate in PEM, and how he signs."""
+    """An organisation's member: MSP id, certificate in PEM, and how he signs.
+
+    Without a signer nothing is signed here: signatures made elsewhere are handed in (off-line).
+    """
 
     msp: str
     certificate: bytes
-    signer: Signer
+    signer: Signer | None = None
 
     @cached_property
     def serialized(self) -> bytes:
@@ -72,7 +75,16 @@ class Identity:
 
     def sign(self, message: bytes) -> bytes:
         """Signs the SHA-256 of a message."""
-        return self.signer(sha256(message))
+        return self.sign_digest(sha256(message))
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Signs a SHA-256. Raises AccessDenied where the identity has no signer."""
+        if self.signer is None:
+            raise AccessDenied(
+                f"this identity of {self.msp} cannot sign here",
+                hint="Sign the digest elsewhere and hand the signature to `signed`",
+            )
+        return self.signer(digest)
 
     @classmethod
     def load(cls, msp: str, certificate: Path, key: Path) -> Identity:

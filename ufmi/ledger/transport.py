@@ -12,9 +12,14 @@ from ufmi.system import Clock, RandomBytes
 
 
 class Transport(Protocol):
-    """The requests are messages of `gateway.proto` and `ab.proto`. Errors are LedgerErrors."""
+    """The requests are messages of `gateway.proto` and `ab.proto`. Errors are LedgerErrors.
+
+    `clock` gives the time of transactions; `wall_clock` that of requests for blocks, which
+    servers compare with their own.
+    """
 
     clock: Clock
+    wall_clock: Clock
     random_bytes: RandomBytes
 
     def evaluate(self, request: Any) -> Any:
@@ -39,4 +44,8 @@ class Transport(Protocol):
 
     def deliver(self, envelope: Any) -> Iterator[Any]:
         """A signed SeekInfo → stream of Block."""
+        ...
+
+    def close(self) -> None:
+        """Ends the connection."""
         ...

@@ -61,6 +61,7 @@ class EmbeddedLedger:
         """
         self.folder = folder
         self.clock: Clock = clock or SystemClock()
+        self.wall_clock: Clock = SystemClock()
         self.random_bytes = random_bytes
         self.topology = _read_topology(folder)
         self._closed = False

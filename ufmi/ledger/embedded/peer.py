@@ -166,7 +166,7 @@ def _endorse(peer: Identity, digest: Any) -> bytes:
     """A peer's signature over what it endorses and itself; `digest` is over the former."""
     whole = digest.copy()
     whole.update(peer.serialized)
-    return peer.signer(whole.digest())
+    return peer.sign_digest(whole.digest())
 
 
 def _event_bytes(call: Call, simulation: Simulation) -> bytes:
