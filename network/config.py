@@ -164,7 +164,6 @@ def write_orderer(node: NodePlan, folder: Path, material: Material) -> None:
                 "SendBufferSize": 100,
                 "ClientCertificate": certificate,
                 "ClientPrivateKey": key,
-                "ReplicationPolicy": "simple",
             },
             "BootstrapMethod": "none",
             "LocalMSPDir": str(material.member_msp(node.organisation, node.name)),

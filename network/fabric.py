@@ -14,8 +14,8 @@ from urllib.request import urlopen
 from network import config, packages
 from network.binaries import Fabric, choose
 from network.channels import Channels
-from network.contracts import Contracts
 from network.connection import write_connection
+from network.contracts import Contracts
 from network.material import Material
 from network.plan import HOST, NodePlan, Plan, lay_out, port_is_free, read_plan
 from network.processes import Process
@@ -184,7 +184,8 @@ class FabricNetwork:
 
     def names(self) -> list[str]:
         """The names of all processes."""
-        return [one.name for one in (*self.plan.nodes, *self.plan.servers)]
+        plan = self.plan
+        return [*(node.name for node in plan.nodes), *(server.name for server in plan.servers)]
 
     def status(self) -> list[dict[str, object]]:
         """What each process does: name, pid, address, whether it is well."""

@@ -15,7 +15,8 @@ UfmiError
 │   ├── LimitExceeded        3002   more keys, bytes or messages than a transaction may have
 │   ├── UnknownFunction      3003   the contract has no such function
 │   ├── CallerNotAllowed     3004   this X.509 identity may not call the function
-│   └── ContractFailure      3005   the call fails as a whole, with a reason for its caller
+│   ├── ContractFailure      3005   the call fails as a whole, with a reason for its caller
+│   └── OutOfTime            3006   a transaction's time is too far from the server's clock
 ├── LedgerError          UFMI-4000
 │   ├── LedgerInUse          4001   another process owns the ledger folder
 │   ├── StoreCorrupted       4002   what is on disk contradicts itself
@@ -29,6 +30,7 @@ UfmiError
 │   ├── CommitStatusError    4013   what became of a transaction is not known
 │   ├── CommitError          4014   the transaction was ordered and found invalid
 │   ├── ConnectionLost       4015   a peer cannot be reached, or went away
+│   ├── TooManyRequests      4016   more calls are under way than the peer or client allows
 │   └── NetworkError         4020   a Fabric network cannot be brought up or changed
 │       ├── FabricMissing        4021   no binaries of Fabric
 │       ├── PortInUse            4022   another process has a port that the network needs
@@ -45,6 +47,8 @@ UfmiError
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 
 class UfmiError(Exception):
@@ -153,8 +157,25 @@ class ContractFailure(ContractError):
     code = "UFMI-3005"
 
 
+class NodeMessage(NamedTuple):
+    """What one node of a network said about a failure."""
+
+    address: str
+    msp: str
+    message: str
+
+
+class OutOfTime(ContractError):
+    code = "UFMI-3006"
+    hint_default = "Set the clocks of client and chaincode server by the same time server"
+
+
 class LedgerError(UfmiError):
+    """`nodes` has each node's own message, `grpc_code` the code by name, where a peer answered."""
+
     code = "UFMI-4000"
+    nodes: tuple[NodeMessage, ...] = ()
+    grpc_code = ""
 
 
 class LedgerInUse(LedgerError):
@@ -223,6 +244,12 @@ class CommitError(LedgerError):
 class ConnectionLost(LedgerError):
     code = "UFMI-4015"
     hint_default = "Check that the peer runs and can be reached"
+    retryable = True
+
+
+class TooManyRequests(LedgerError):
+    code = "UFMI-4016"
+    hint_default = "Have fewer calls under way at once"
     retryable = True
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fabric_protos.common import common_pb2, configtx_pb2, configuration_pb2, policies_pb2
 from fabric_protos.gateway import gateway_pb2
+from fabric_protos.ledger.queryresult import kv_query_result_pb2
 from fabric_protos.ledger.rwset import rwset_pb2
 from fabric_protos.ledger.rwset.kvrwset import kv_rwset_pb2
 from fabric_protos.msp import identities_pb2, msp_config_pb2, msp_principal_pb2
@@ -14,6 +15,7 @@ from fabric_protos.orderer import configuration_pb2 as orderer_configuration_pb2
 from fabric_protos.peer import (
     chaincode_event_pb2,
     chaincode_pb2,
+    chaincode_shim_pb2,
     proposal_pb2,
     proposal_response_pb2,
     transaction_pb2,
@@ -35,6 +37,8 @@ orderer: Any = ab_pb2
 orderer_configuration: Any = orderer_configuration_pb2
 peer_configuration: Any = peer_configuration_pb2
 chaincode: Any = chaincode_pb2
+chaincode_shim: Any = chaincode_shim_pb2
+query_result: Any = kv_query_result_pb2
 chaincode_event: Any = chaincode_event_pb2
 proposal: Any = proposal_pb2
 proposal_response: Any = proposal_response_pb2
