@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from network.material import ADMIN, CLIENT, Material
+from network.material import ADMIN, CLIENT, FRONTEND, Material
 from network.plan import NodePlan, Plan
 from ufmi.system import write_file
 
@@ -17,7 +17,9 @@ def write_connection(folder: Path, plan: Plan, material: Material) -> None:
     for msp in plan.topology.organisations:
         source, target = material.organisation(msp).folder, folder / msp
         target.mkdir(parents=True, exist_ok=True)
-        for name, prefix in ((CLIENT, ""), (ADMIN, "admin-")):
+        for name, prefix in ((CLIENT, ""), (ADMIN, "admin-"), (FRONTEND, "frontend-")):
+            if not (source / f"{name}-cert.pem").exists():
+                continue
             shutil.copy(source / f"{name}-cert.pem", target / f"{prefix}cert.pem")
             shutil.copy(source / f"{name}-key.pem", target / f"{prefix}key.pem")
         shutil.copy(source / "tlsca-cert.pem", target / "tls-ca.pem")

@@ -132,7 +132,7 @@ class FabricNetwork:
         topology = self.plan.topology
         builder = packages.write_builder(self.folder / "builder")
         for msp in dict.fromkeys([*topology.organisations, topology.orderer.organisation]):
-            self.material.make_organisation(msp)
+            self.material.make_organisation(msp, operator=msp == topology.organisations[0])
         for node in self.plan.nodes:
             self.material.make_node(node)
             folder = self.node_folder(node)

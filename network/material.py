@@ -11,6 +11,7 @@ from ufmi.system import write_file
 
 ADMIN = "admin"
 CLIENT = "client"
+FRONTEND = "frontend"
 
 _NODE_OUS = """NodeOUs:
   Enable: true
@@ -31,12 +32,16 @@ class Material:
         """An organisation that was made before."""
         return Organisation(self._folder / msp, msp)
 
-    def make_organisation(self, msp: str) -> Organisation:
-        """An organisation with its administrator and a client; made where it is missing."""
+    def make_organisation(self, msp: str, *, operator: bool = False) -> Organisation:
+        """An organisation with its administrator and a client; made where it is missing.
+
+        The operator has the identity of the front-end too.
+        """
         organisation = self.organisation(msp)
         if not (organisation.folder / "ca-cert.pem").exists():
             Organisation.create(organisation.folder, msp)
-        for name, role in ((ADMIN, "admin"), (CLIENT, "client")):
+        members = {ADMIN: "admin", CLIENT: "client"} | ({FRONTEND: "client"} if operator else {})
+        for name, role in members.items():
             if not (organisation.folder / f"{name}-cert.pem").exists():
                 organisation.enrol(name, role)
         self._write_msp(organisation, self.channel_msp(msp), "")

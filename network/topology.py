@@ -56,7 +56,7 @@ class ChannelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole network, as one file says it."""
+    """A whole network, as one file says it. The first organisation is the operator's."""
 
     title: str
     lines: tuple[str, ...]

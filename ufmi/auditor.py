@@ -35,7 +35,7 @@ class Auditor:
 
     def verify(self) -> list[Verification]:
         """Checks every channel from its blocks: chain, signatures, verdicts, state."""
-        ledger = self.node.ledger
+        ledger = self.node.embedded
         return [
             verify_channel(ledger.channel(name), ledger.topology.orderer)
             for name in ledger.topology.channels

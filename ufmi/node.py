@@ -1,6 +1,7 @@
 """One UFMI: ledger, front-end and keys in one data folder.
 
-DIR/ledger     the embedded ledger: blocks, state, organisations
+DIR/ledger     the embedded ledger: blocks, state, organisations; or
+DIR/fabric.json  which Fabric network is the ledger
 DIR/frontend   journal, documents, progress of the front-end
 DIR/keys       SM2 keys: operator-1.pem …, frontend.pem
 DIR/books      books of reference banks and registries (demonstrations and tests)
@@ -10,19 +11,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, Union
 
 import msgspec
 
 from chaincode.udl import UdlContract
 from ufmi.contract import decode_record, encode_record
 from ufmi.crypto import Signer, Sm2PrivateKey
-from ufmi.errors import LedgerError, NotFound
+from ufmi.errors import LedgerError, NotFound, StoreCorrupted
 from ufmi.frontend import Frontend
 from ufmi.frontend.expiry import scan
-from ufmi.ledger import Gateway, Network
+from ufmi.ledger import Gateway, Identity, Network
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.topology import OPERATOR
 from ufmi.protocol import keys as state
@@ -38,12 +40,23 @@ from ufmi.protocol.records import (
     User,
 )
 from ufmi.protocol.records import Network as NetworkRecord
-from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock, sync_folder
+from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock, sync_folder, write_file
 
 CONTRACTS = {"udl": {"udl": UdlContract()}}
 FRONTEND_MEMBER = "frontend"
 
+if TYPE_CHECKING:
+    from ufmi.ledger.fabric import FabricLedger
+
+Ledger = Union[EmbeddedLedger, "FabricLedger"]
 _Kind = TypeVar("_Kind", bound=Record)
+
+
+class _FabricPlace(msgspec.Struct, frozen=True):
+    """`fabric.json`: the network on which a data folder's UFMI stands."""
+
+    connection: str
+    msp: str = OPERATOR
 
 
 class Node:
@@ -52,7 +65,7 @@ class Node:
     def __init__(
         self,
         folder: Path,
-        ledger: EmbeddedLedger,
+        ledger: Ledger,
         frontend_key: Sm2PrivateKey,
         in_flight: int,
         random_bytes: RandomBytes,
@@ -85,6 +98,7 @@ class Node:
         *,
         operators: Sequence[Sm2PrivateKey] = (),
         threshold: int = 2,
+        fabric: Path | str | None = None,
         clock: Clock | None = None,
         in_flight: int = 0,
         random_bytes: RandomBytes = os.urandom,
@@ -95,14 +109,15 @@ class Node:
         Args:
             operators: the operator's keys; three are made and saved if none are given.
             threshold: how many of them an admission needs.
+            fabric: the connection folder of a Fabric network; an embedded ledger if not given.
             clock: the system's, or a controlled one for tests and demonstrations.
             password: protects the keys that are saved.
 
         Raises:
-            LedgerError: there is one already.
+            LedgerError: there is one already, in the folder or on the network.
         """
         folder = Path(folder)
-        if (folder / "ledger" / "ledger.json").exists():
+        if has_ledger(folder):
             raise LedgerError(f"{folder} has a ledger already", hint="Take another folder")
         keys = folder / "keys"
         if not operators:
@@ -110,13 +125,8 @@ class Node:
                 kept_key(keys / f"operator-{at}.pem", password, random_bytes) for at in (1, 2, 3)
             ]
         frontend_key = kept_key(keys / "frontend.pem", password, random_bytes)
-        # Made aside and moved into its place when it is whole: founding can be interrupted.
-        aside = folder / "ledger.new"
-        shutil.rmtree(aside, ignore_errors=True)
-        with EmbeddedLedger.create(
-            aside, CONTRACTS, clock=clock, random_bytes=random_bytes
-        ) as ledger:
-            member = ledger.enrol(OPERATOR, FRONTEND_MEMBER)
+
+        def found(ledger: Ledger, member: Identity) -> None:
             parameters = InitParameters(
                 nonce=random_bytes(16).hex(),
                 operators=tuple([key.public_key.to_hex() for key in operators]),
@@ -126,11 +136,16 @@ class Node:
                 frontend_key=frontend_key.public_key.to_hex(),
                 clock=ledger.clock.mode,
             )
-            contract = Gateway(ledger, member).network("udl").contract("udl")
-            contract.submit("init", encode_record(parameters))
-            used = ledger.clock
-        aside.rename(folder / "ledger")
-        sync_folder(folder)
+            _initialise(ledger, member, parameters)
+
+        if fabric is not None:
+            place = _FabricPlace(str(Path(fabric).absolute()))
+            with _fabric(place, clock, random_bytes) as ledger:
+                found(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER))
+                used = ledger.clock
+            write_file(folder / "fabric.json", msgspec.json.encode(place))
+        else:
+            used = _create_embedded(folder, found, clock, random_bytes)
         return cls.open(
             folder,
             clock=used,
@@ -155,19 +170,27 @@ class Node:
             NotFound: there is none.
             LedgerInUse: another process has it open.
             StoreCorrupted, JournalCorrupted: its files contradict themselves.
+            LedgerError: the Fabric network cannot be reached.
         """
         folder = Path(folder)
-        ledger = EmbeddedLedger.open(
-            folder / "ledger", CONTRACTS, clock=clock or SystemClock(), random_bytes=random_bytes
-        )
+        ledger = _open_ledger(folder, clock, random_bytes)
         try:
-            if clock is None and _clock_mode(ledger) == "controlled":
-                ledger.clock = ControlledClock(ledger.newest_time())
+            if clock is None:
+                _take_clock(ledger)
             key = Sm2PrivateKey.load(folder / "keys" / "frontend.pem", password)
             return cls(folder, ledger, key, in_flight, random_bytes)
         except BaseException:
             ledger.close()
             raise
+
+    @property
+    def embedded(self) -> EmbeddedLedger:
+        """The embedded ledger. Raises LedgerError where the ledger is a Fabric network."""
+        if isinstance(self.ledger, EmbeddedLedger):
+            return self.ledger
+        raise LedgerError(
+            "this ledger is a Fabric network, whose peers verify every block themselves"
+        )
 
     # -- queries ----------------------------------------------------------------------------
 
@@ -245,7 +268,83 @@ def kept_key(
     return Sm2PrivateKey.load(path, password)
 
 
-def _clock_mode(ledger: EmbeddedLedger) -> str:
-    gateway = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER))
-    raw = gateway.network("udl").contract("udl").evaluate("get", state.NETWORK.encode())
-    return decode_record(raw, NetworkRecord).parameters.clock if raw != b"null" else "system"
+def has_ledger(folder: Path) -> bool:
+    """Whether a UFMI was founded in a data folder."""
+    return (folder / "ledger" / "ledger.json").exists() or (folder / "fabric.json").exists()
+
+
+def _create_embedded(
+    folder: Path,
+    found: Callable[[Ledger, Identity], None],
+    clock: Clock | None,
+    random_bytes: RandomBytes,
+) -> Clock:
+    # Made aside and moved into its place when it is whole: founding can be interrupted.
+    aside = folder / "ledger.new"
+    shutil.rmtree(aside, ignore_errors=True)
+    with EmbeddedLedger.create(aside, CONTRACTS, clock=clock, random_bytes=random_bytes) as ledger:
+        found(ledger, ledger.enrol(OPERATOR, FRONTEND_MEMBER))
+        used = ledger.clock
+    aside.rename(folder / "ledger")
+    sync_folder(folder)
+    return used
+
+
+def _initialise(ledger: Ledger, member: Identity, parameters: InitParameters) -> None:
+    """Calls `init`, unless an earlier try of the same front-end came as far as that."""
+    contract = Gateway(ledger, member).network("udl").contract("udl")
+    raw = contract.evaluate("get", state.NETWORK.encode())
+    if raw == b"null":
+        contract.submit("init", encode_record(parameters))
+        return
+    known = decode_record(raw, NetworkRecord).parameters
+    if msgspec.structs.replace(parameters, nonce=known.nonce) != known:
+        raise LedgerError(
+            "the network was initialised before, with other keys",
+            hint="Go on with the data folder that it was initialised from",
+        )
+
+
+@contextmanager
+def _fabric(
+    place: _FabricPlace, clock: Clock | None, random_bytes: RandomBytes
+) -> Iterator[FabricLedger]:
+    ledger = _connect(place, clock, random_bytes)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _open_ledger(folder: Path, clock: Clock | None, random_bytes: RandomBytes) -> Ledger:
+    try:
+        raw = (folder / "fabric.json").read_bytes()
+    except FileNotFoundError:
+        return EmbeddedLedger.open(
+            folder / "ledger", CONTRACTS, clock=clock or SystemClock(), random_bytes=random_bytes
+        )
+    try:
+        place = msgspec.json.decode(raw, type=_FabricPlace)
+    except msgspec.DecodeError as problem:
+        raise StoreCorrupted(f"{folder / 'fabric.json'} cannot be read: {problem}") from problem
+    return _connect(place, clock, random_bytes)
+
+
+def _connect(place: _FabricPlace, clock: Clock | None, random_bytes: RandomBytes) -> FabricLedger:
+    try:
+        # Not installed with plain `ufmi`, and not needed by the embedded ledger.
+        from ufmi.ledger.fabric import FabricLedger
+    except ImportError as problem:
+        raise LedgerError(
+            f"the packages for Fabric are missing: {problem}", hint="Install ufmi[fabric]"
+        ) from problem
+    return FabricLedger(Path(place.connection), place.msp, clock=clock, random_bytes=random_bytes)
+
+
+def _take_clock(ledger: Ledger) -> None:
+    """Gives a ledger that was founded on a controlled clock one that goes on from its end."""
+    network = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER)).network("udl")
+    raw = network.contract("udl").evaluate("get", state.NETWORK.encode())
+    mode = decode_record(raw, NetworkRecord).parameters.clock if raw != b"null" else "system"
+    if mode == "controlled":
+        ledger.clock = ControlledClock(network.newest_time())

@@ -12,7 +12,7 @@ from ufmi.amounts import format_amount
 from ufmi.cli.common import DATA_DEFAULT, AsJson, Data, guarded, open_node
 from ufmi.cli.output import moment, out, print_json, show_code
 from ufmi.errors import NotFound
-from ufmi.frontend import executed_lines
+from ufmi.frontend import executed_lines, lines_of
 from ufmi.ledger import Block
 from ufmi.node import Node
 from ufmi.protocol.codes import CURRENCIES, mark_currency
@@ -40,7 +40,7 @@ def network(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
         record = node.frontend.view.network
         shown = {
             "network": node.network,
-            "blocks": node.ledger.channel("udl").height,
+            "blocks": node.channel.height(),
             "time": node.clock.now_ms(),
             "services": record.services if record else {},
         }
@@ -165,7 +165,7 @@ def _block_data(block: Block) -> dict[str, Any]:
 def block(number: int, data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
     """A block and the messages in it."""
     with open_node(data) as node:
-        found = node.ledger.channel("udl").block(number)
+        found = node.channel.block(number)
     lines = list(executed_lines(found))
     shown = _block_data(found)
     if as_json:
@@ -191,16 +191,11 @@ def block(number: int, data: Data = DATA_DEFAULT, as_json: AsJson = False) -> No
 def txn(id: str, data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
     """A ledger transaction by its id: its block, its status and its messages."""
     with open_node(data) as node:
-        channel = node.ledger.channel("udl")
-        place = channel.store.transaction(id)
-        if place is None:
-            raise NotFound(f"there is no transaction {id} on the ledger")
-        found = channel.block(place[0])
-    one = list(found.transactions())[place[1]]
-    lines = [line for line in executed_lines(found) if line.transaction_id == id]
+        one = node.channel.transaction(id)
+    lines = list(lines_of(one))
     shown = {
         "id": id,
-        "block": found.number,
+        "block": one.block,
         "status": one.status,
         "time": one.endorsed.time_ms if one.endorsed else None,
         "messages": [

@@ -1,7 +1,7 @@
 """The front-end: intake, journal, receipts, arrival order, batches, deliveries."""
 
 from ufmi.frontend.batches import Executed
-from ufmi.frontend.deliveries import Delivery, deliveries_of, executed_lines
+from ufmi.frontend.deliveries import Delivery, deliveries_of, executed_lines, lines_of
 from ufmi.frontend.frontend import Frontend, Ticket
 from ufmi.frontend.receipts import Receipt
 
@@ -13,4 +13,5 @@ __all__ = [
     "Ticket",
     "deliveries_of",
     "executed_lines",
+    "lines_of",
 ]

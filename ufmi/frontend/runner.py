@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,6 @@ import structlog
 
 from ufmi.errors import (
     CommitError,
-    CommitStatusError,
     ContractError,
     EndorseError,
     LedgerError,
@@ -26,8 +25,14 @@ from ufmi.ledger import Contract
 from ufmi.protocol import Result
 from ufmi.recordlog import RecordLog
 
-ATTEMPTS_MAX = 6
+# How often a batch may be found invalid: each time costs a block, and the front-end's own order
+# leaves no conflicts but those of peers at different heights.
+CONFLICTS_MAX = 6
+# How long a batch is tried while peers or orderers are away, with growing pauses. A restarted
+# peer is back within seconds; longer than this is for the operator to see.
+PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
+PAUSE_SECONDS_MAX = 2.0
 
 # A defect, an undeclared key, a limit: what one line can cause. Anything else stops the front-end,
 # or a wrong configuration would set every message aside.
@@ -93,27 +98,33 @@ class Runner:
 
     def _execute(self, batch: list[Queued]) -> list[Executed]:
         arguments = (header([item.entry for item in batch]), *[item.line for item in batch])
-        for attempt in range(1, ATTEMPTS_MAX + 1):
+        pause, end = PAUSE_SECONDS, time.monotonic() + PATIENCE_SECONDS
+        conflicts = 0
+        while True:
             try:
-                endorsed = self._contract.new_proposal("execute", *arguments).endorse()
-            except EndorseError as problem:
-                if not any(code in str(problem) for code in _FAILURES_OF_A_LINE):
+                return self._execute_once(arguments)
+            except LedgerError as problem:
+                conflicts += isinstance(problem, CommitError)
+                over = conflicts == CONFLICTS_MAX or time.monotonic() > end
+                if over or not problem.retryable:
                     raise
-                raise _ContractFailed(str(problem)) from problem
-            results = _results.decode(endorsed.result)
-            commit = endorsed.submit()
-            try:
-                status = commit.require_valid()
-            except (CommitError, CommitStatusError) as problem:
-                if not problem.retryable or attempt == ATTEMPTS_MAX:
-                    raise
-                # Peers at different heights, or no news yet. Executing again is safe: what was
-                # executed gives its first result.
-                _log.info("batch is tried again", attempt=attempt, reason=problem.message)
-                time.sleep(PAUSE_SECONDS * attempt)
-                continue
-            return [Executed(result, status.block, commit.transaction_id) for result in results]
-        raise LedgerError("unreachable")
+                # Peers at different heights, one that restarts, or no news of the commit.
+                # Executing again is safe: what was executed gives its first result.
+                _log.info("batch is tried again", reason=problem.message)
+                time.sleep(pause)
+                pause = min(2 * pause, PAUSE_SECONDS_MAX)
+
+    def _execute_once(self, arguments: Sequence[bytes]) -> list[Executed]:
+        try:
+            endorsed = self._contract.new_proposal("execute", *arguments).endorse()
+        except EndorseError as problem:
+            if not any(code in str(problem) for code in _FAILURES_OF_A_LINE):
+                raise
+            raise _ContractFailed(str(problem)) from problem
+        results = _results.decode(endorsed.result)
+        commit = endorsed.submit()
+        status = commit.require_valid()
+        return [Executed(result, status.block, commit.transaction_id) for result in results]
 
 
 class _ContractFailed(Exception):

@@ -1,7 +1,8 @@
 """The connection folder: what a client of any language needs to reach a ledger.
 
 DIR/connection.json     Fabric's common connection profile
-DIR/MSP/cert.pem, key.pem, tls-ca.pem, mspid    an identity of each organisation
+DIR/MSP/cert.pem, key.pem, tls-ca.pem, mspid    a client of each organisation
+DIR/MSP/NAME-cert.pem, NAME-key.pem             other members, such as admin and frontend
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Connection:
         pem = pem.encode() if pem else Path(authority["path"]).read_bytes()
         return Endpoint(name, str(peer["url"]).rpartition("//")[2], pem)
 
-    def identity(self, msp: str) -> Identity:
-        """The identity of an organisation that the folder holds. Raises AccessDenied."""
-        return Identity.load(msp, self.folder / msp / "cert.pem", self.folder / msp / "key.pem")
+    def identity(self, msp: str, name: str = "") -> Identity:
+        """The client of an organisation, or the member of a name. Raises AccessDenied."""
+        prefix = f"{name}-" if name else ""
+        folder = self.folder / msp
+        return Identity.load(msp, folder / f"{prefix}cert.pem", folder / f"{prefix}key.pem")

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ufmi.errors import CommitError, ConnectionLost
+from ufmi.errors import CommitError, CommitStatusError, ConnectionLost, NotFound
 from ufmi.ledger import requests
-from ufmi.ledger.blocks import Block
+from ufmi.ledger.blocks import Block, BlockTransaction
 from ufmi.ledger.checkpoint import MemoryCheckpoint, Position
 from ufmi.ledger.identity import Identity, sha256
 from ufmi.ledger.proposals import build_proposal, read_proposal, read_transaction
@@ -28,6 +28,9 @@ from ufmi.ledger.transport import Transport
 
 # How long to wait before the next try to reach a peer that went away, growing to the second.
 PAUSES = (0.05, 2.0)
+
+# What is committed is answered at once; what is not is waited for.
+_KNOWN_SECONDS = 1.0
 
 _Item = TypeVar("_Item")
 _log = structlog.get_logger("ufmi.ledger")
@@ -112,6 +115,38 @@ class Network:
         ):
             return block.number + 1
         raise ConnectionLost(f"the peer gives no block of channel {self.channel}")
+
+    def block(self, number: int) -> Block:
+        """A committed block by its number. Raises NotFound."""
+        if 0 <= number < self.height():
+            for found in self._blocks(
+                lambda nonce, now: requests.seek_blocks(
+                    self.gateway.identity, self.channel, number, number, nonce, now
+                )
+            ):
+                return found
+        raise NotFound(f"channel {self.channel} has no block {number}")
+
+    def transaction(self, tx_id: str) -> BlockTransaction:
+        """A transaction in a block by its id. Raises NotFound."""
+        try:
+            status = self.gateway.commit(self.channel, tx_id).status(_KNOWN_SECONDS)
+        except CommitStatusError as problem:
+            raise NotFound(f"there is no transaction {tx_id} on the ledger") from problem
+        for one in self.block(status.block).transactions():
+            if one.tx_id == tx_id:
+                return one
+        raise NotFound(f"block {status.block} does not hold transaction {tx_id}")
+
+    def newest_time(self) -> int:
+        """The time of the newest transaction, milliseconds; 0 where there is none."""
+        for number in range(self.height() - 1, 0, -1):
+            times = [
+                one.endorsed.time_ms for one in self.block(number).transactions() if one.endorsed
+            ]
+            if times:
+                return max(times)
+        return 0
 
     def past_blocks(self, start: int = 0) -> Iterator[Block]:
         """The blocks that are there, from `start` to the newest at the time of the call."""

@@ -31,6 +31,7 @@ class Outcome:
     before: dict[str, dict[str, object]]
     after: dict[str, dict[str, object]]
     reconciliation: Reconciliation
+    ledger: str  # embedded | fabric
     names: dict[str, str]  # institution or address → name in the file
     faults: list[str] = field(default_factory=list)
     blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -87,7 +88,7 @@ def run(
         cast.open_books()
         record = Record(node)
         before = cast.balances()
-        first_block = node.ledger.channel("udl").height
+        first_block = node.channel.height()
         faults: list[str] = []
         play = Play(cast)
         steps = [*opening(node, cast), *scenario.steps]
@@ -102,6 +103,7 @@ def run(
             before=before,
             after=cast.balances(),
             reconciliation=reconcile(node, cast.books),
+            ledger=node.ledger.kind,
             names={one.signer: cast.name_of(one.signer) for one in record.instructions},
             faults=faults,
             blocks=_blocks(node, first_block),
@@ -177,7 +179,7 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
     return {
         "title": outcome.scenario.title,
         "ok": outcome.ok,
-        "ledger": "embedded",
+        "ledger": outcome.ledger,
         "instructions": [one.as_data() for one in outcome.record.instructions],
         "sent": [{"to": one.to, "text": one.text} for one in outcome.record.sent],
         "balances": {

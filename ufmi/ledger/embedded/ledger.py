@@ -45,6 +45,8 @@ _NEWEST = 2**64 - 1
 class EmbeddedLedger:
     """A ledger folder opened by this process. Implements `ufmi.ledger.transport.Transport`."""
 
+    kind = "embedded"
+
     def __init__(
         self,
         folder: Path,
