@@ -187,6 +187,10 @@ class FabricNetwork:
         plan = self.plan
         return [*(node.name for node in plan.nodes), *(server.name for server in plan.servers)]
 
+    def runs(self) -> bool:
+        """Whether any of its processes does."""
+        return any(self.process(name).alive() for name in self.names())
+
     def status(self) -> list[dict[str, object]]:
         """What each process does: name, pid, address, whether it is well."""
         rows: list[dict[str, object]] = []
@@ -199,6 +203,14 @@ class FabricNetwork:
             well = bool(pid) and not port_is_free(server.port)
             rows.append(_row(server.name, "contract", pid, server.address, well))
         return rows
+
+    def add_organisation(self, msp: str, channel: str) -> None:
+        """Adds an organisation with a peer to a channel of the running network.
+
+        Raises:
+            NetworkError: it is there already, or the channel's organisations do not agree.
+        """
+        raise NetworkError("not yet")
 
     # -- the end ----------------------------------------------------------------------------
 

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version as package_version
 from importlib.resources import files
 from pathlib import Path
@@ -19,7 +15,9 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from ufmi import crypto
-from ufmi.cli import keys, ledger, show
+from ufmi.cli import keys, show
+from ufmi.cli import ledger as ledger_commands
+from ufmi.cli import network as network_commands
 from ufmi.cli.common import (
     DATA_DEFAULT,
     AsJson,
@@ -29,15 +27,16 @@ from ufmi.cli.common import (
     open_node,
     password,
 )
+from ufmi.cli.nodes import check_ledger, node_for
 from ufmi.cli.output import err, out, print_checks, print_json, show_code, show_outcome
 from ufmi.cli.tuning import tune
 from ufmi.crypto import Sm2PrivateKey
-from ufmi.errors import ScenarioError, UfmiError
+from ufmi.errors import UfmiError
 from ufmi.legacy.books import SqliteBook
-from ufmi.node import Node, kept_key
+from ufmi.node import Node, has_ledger, kept_key
 from ufmi.protocol import Line, read_line
 from ufmi.reconcile import reconcile as reconcile_node
-from ufmi.scenario import Outcome, Scenario, as_data, read_scenario, start_ms
+from ufmi.scenario import Outcome, Scenario, as_data, read_scenario
 from ufmi.scenario import run as run_scenario
 from ufmi.system import Clock, ControlledClock, SystemClock
 
@@ -49,9 +48,10 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(show.app, name="show")
-app.add_typer(ledger.app, name="ledger")
+app.add_typer(ledger_commands.app, name="ledger")
+app.add_typer(network_commands.app, name="network")
 
-LedgerKind = Annotated[str, typer.Option("--ledger", help="Which ledger: embedded.")]
+LedgerKind = Annotated[str, typer.Option("--ledger", help="Which ledger: embedded or fabric.")]
 Folder = Annotated[
     Path | None, typer.Option("--data", help="The data folder; a passing one if none is given.")
 ]
@@ -105,9 +105,8 @@ def run(
 
 
 def _run(scenario: Scenario, ledger: str, data: Path | None, as_json: bool) -> None:
-    if ledger != "embedded":
-        fail(f"there is no ledger {ledger!r}; there is: embedded", 2)
-    with _node_for(scenario, data) as (node, operators):
+    check_ledger(ledger)
+    with node_for(scenario, ledger, data) as (node, operators):
         outcome = _with_progress(node, scenario, operators)
         if as_json:
             print_json(as_data(outcome))
@@ -130,32 +129,6 @@ def _with_progress(node: Node, scenario: Scenario, operators: list[Sm2PrivateKey
         )
 
 
-@contextmanager
-def _node_for(scenario: Scenario, data: Path | None) -> Iterator[tuple[Node, list[Sm2PrivateKey]]]:
-    """The ledger in a folder, founded where there is none; without one in a passing folder."""
-    passing = data is None
-    folder = data or Path(tempfile.mkdtemp(prefix="ufmi-"))
-    try:
-        if (folder / "ledger" / "ledger.json").exists():
-            node = open_node(folder)
-        else:
-            clock = ControlledClock(start_ms(scenario))
-            node = Node.create(folder, clock=clock, password=password())
-        with node:
-            yield node, operator_keys(folder)
-    finally:
-        if passing:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def operator_keys(folder: Path) -> list[Sm2PrivateKey]:
-    """The operator keys kept in a data folder. Raises ScenarioError if there are none."""
-    paths = sorted((folder / "keys").glob("operator-*.pem"))
-    if not paths:
-        raise ScenarioError(f"{folder / 'keys'} holds no operator keys")
-    return [Sm2PrivateKey.load(path, password()) for path in paths]
-
-
 @app.command()
 @guarded
 def init(
@@ -163,9 +136,13 @@ def init(
     operators: Annotated[int, typer.Option(help="How many operator keys to make.")] = 3,
     threshold: Annotated[int, typer.Option(help="How many of them an admission needs.")] = 2,
     clock: Annotated[str, typer.Option(help="system, or controlled for trying out.")] = "system",
+    ledger: LedgerKind = "embedded",
     as_json: AsJson = False,
 ) -> None:
-    """Found a ledger in the data folder, with new operator and front-end keys."""
+    """Found a ledger in the data folder, with new operator and front-end keys.
+
+    On Fabric, the network in the data folder must run: `ufmi network up`.
+    """
     if clock not in ("system", "controlled"):
         fail("the clock is system or controlled", 2)
     system = SystemClock()
@@ -173,13 +150,20 @@ def init(
     keys_folder = data / "keys"
     if not 1 <= threshold <= operators <= 16:
         fail("needs 1 ≤ threshold ≤ operators ≤ 16", 2)
-    if (data / "ledger" / "ledger.json").exists():
+    check_ledger(ledger)
+    if has_ledger(data):
         fail(f"{data} has a ledger already; take another folder", 2)
+    fabric = None if ledger == "embedded" else data / "network" / "connection"
     made = [
         kept_key(keys_folder / f"operator-{at}.pem", password()) for at in range(1, operators + 1)
     ]
     with Node.create(
-        data, operators=made, threshold=threshold, clock=chosen, password=password()
+        data,
+        operators=made,
+        threshold=threshold,
+        fabric=fabric,
+        clock=chosen,
+        password=password(),
     ) as node:
         network = node.network
     if as_json:
