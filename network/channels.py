@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from network import config
+from network import configtx
 from network.material import Material
 from network.plan import NodePlan, Plan
-from network.tools import Tools
+from network.tools import Change, Tools
 
 
 class Channels:
@@ -29,11 +31,43 @@ class Channels:
         missing = [name for name in self._plan.topology.channels if not self.block(name).exists()]
         if not missing:
             return
-        config.write_channels(self._plan, self.folder, self._material)
+        configtx.write_channels(self._plan, self.folder, self._material)
         for name in missing:
             partial = self.block(name).with_suffix(".new")
             self._tools.make_block(self.folder, name, name, partial)
             partial.rename(self.block(name))
+
+    def add_organisation(self, channel: str, msp: str) -> None:
+        """Changes a channel's configuration so that an organisation takes part in it.
+
+        The change is signed by the administrators of the organisations that are in it already.
+
+        Raises:
+            NetworkError: they do not agree, or the orderers refuse.
+        """
+        members = self._plan.peers(self._plan.topology.channels[channel].organisations)
+        files = Change(self.folder / f"{channel}-add-{msp}")
+        node = members[0]
+        self._tools.peer(
+            node,
+            *("channel", "fetch", "config", files.block, "-c", channel),
+            *self._tools.orderer_flags(),
+        )
+        self._tools.translate("decode", "common.Block", files.block, files.json)
+        envelope = json.loads(files.json.read_bytes())["data"]["data"][0]["payload"]["data"]
+        before = envelope["config"]
+        after = copy.deepcopy(before)
+        configtx.write_organisation(self._plan, files.folder, self._material, msp)
+        groups = after["channel_group"]["groups"]["Application"]["groups"]
+        if msp in groups:
+            return
+        groups[msp] = self._tools.organisation_json(files.folder, msp)
+        update = self._tools.compute_update(channel, before, after, files)
+        for signer in members:
+            self._tools.peer(signer, "channel", "signconfigtx", "-f", update)
+        self._tools.peer(
+            node, "channel", "update", "-f", update, "-c", channel, *self._tools.orderer_flags()
+        )
 
     def join(self) -> None:
         """Every orderer joins every channel, every peer those of its organisation."""

@@ -144,6 +144,7 @@ class Contracts:
     ) -> None:
         version = self.label(channel, contract)
         if known is not None and known["version"] == version:
+            self._approve_late(channel, contract, peers, version, int(known["sequence"]))
             return
         sequence = int(known["sequence"]) + 1 if known else 1
         with ThreadPoolExecutor(len(peers)) as pool:
@@ -159,6 +160,15 @@ class Contracts:
             *self._tools.orderer_flags(),
             *self._tools.target_flags(peers),
         )
+
+    def _approve_late(
+        self, channel: str, contract: str, peers: list[NodePlan], version: str, sequence: int
+    ) -> None:
+        """Organisations that joined later approve what is committed, each for its own peer."""
+        for node in peers:
+            approved = self._tools.approved(node, channel, contract)
+            if approved is None or int(approved.get("sequence", 0)) != sequence:
+                self.approve(channel, contract, node, version, sequence)
 
     def approve(
         self, channel: str, contract: str, node: NodePlan, version: str, sequence: int

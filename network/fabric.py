@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import msgspec
+
 from network import config, packages
 from network.binaries import Fabric, choose
 from network.channels import Channels
@@ -20,7 +22,7 @@ from network.material import Material
 from network.plan import HOST, NodePlan, Plan, lay_out, port_is_free, read_plan
 from network.processes import Process
 from network.tools import Tools
-from network.topology import Topology
+from network.topology import Topology, check
 from ufmi.errors import NetworkError, PortInUse
 from ufmi.system import FolderLock
 
@@ -210,7 +212,33 @@ class FabricNetwork:
         Raises:
             NetworkError: it is there already, or the channel's organisations do not agree.
         """
-        raise NetworkError("not yet")
+        topology = self.plan.topology
+        spec = topology.channels.get(channel)
+        if spec is None:
+            raise NetworkError(f"the network has no channel {channel!r}")
+        if msp in spec.organisations:
+            raise NetworkError(f"{msp} takes part in {channel} already")
+        changed = msgspec.structs.replace(
+            topology,
+            organisations=tuple(dict.fromkeys([*topology.organisations, msp])),
+            channels={
+                **topology.channels,
+                channel: msgspec.structs.replace(spec, organisations=(*spec.organisations, msp)),
+            },
+        )
+        check(changed)
+        self.say(f"{msp}: keys, configuration of channel {channel}")
+        if not self.plan.peers((msp,)):
+            self.plan.add_peer(msp)
+            self.plan.save(self.folder)
+        self.material.make_organisation(msp)
+        self.channels.add_organisation(channel, msp)
+        # Planned only now that the channel has taken it in: an interrupted call can be repeated.
+        self.plan.topology = changed
+        for contract in spec.contracts:
+            self.plan.add_server(channel, contract, msp)
+        self.plan.save(self.folder)
+        self.up()
 
     # -- the end ----------------------------------------------------------------------------
 

@@ -18,6 +18,16 @@ _SECONDS = 90
 _SAID_MAX = 1_500
 
 
+class Change:
+    """The files of one change of a channel's configuration."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.block = folder / "config.block"
+        self.json = folder / "config.json"
+
+
 class Tools:
     """`peer`, `osnadmin`, `configtxgen` and `configtxlator` over one network's folder."""
 
@@ -93,6 +103,19 @@ class Tools:
         )
         return {one["name"]: one for one in json.loads(raw).get("chaincode_definitions", [])}
 
+    def approved(self, node: NodePlan, channel: str, contract: str) -> dict[str, Any] | None:
+        """What a peer's organisation has approved of a contract; None if it never did."""
+        try:
+            raw = self.peer(
+                node,
+                *("lifecycle", "chaincode", "queryapproved"),
+                *("-C", channel, "-n", contract, "-O", "json"),
+            )
+        except NetworkError:
+            return None
+        found: dict[str, Any] = json.loads(raw)
+        return found
+
     # -- orderers ---------------------------------------------------------------------------
 
     def _orderer_admin(self, node: NodePlan) -> tuple[str | Path, ...]:
@@ -130,6 +153,34 @@ class Tools:
     def organisation_json(self, configuration: Path, msp: str) -> Any:
         """An organisation's part of a channel's configuration, as JSON."""
         return json.loads(self.run("configtxgen", "-configPath", configuration, "-printOrg", msp))
+
+    def compute_update(self, channel: str, before: Any, after: Any, files: Change) -> Path:
+        """The envelope, not yet signed, that leads from one configuration to another."""
+        for content, name in ((before, "before"), (after, "after")):
+            (files.folder / f"{name}.json").write_text(json.dumps(content))
+            self.translate(
+                "encode",
+                "common.Config",
+                files.folder / f"{name}.json",
+                files.folder / f"{name}.pb",
+            )
+        self.run(
+            *("configtxlator", "compute_update", "--channel_id", channel),
+            *("--original", files.folder / "before.pb", "--updated", files.folder / "after.pb"),
+            *("--output", files.folder / "update.pb"),
+        )
+        update = files.folder / "update.json"
+        self.translate("decode", "common.ConfigUpdate", files.folder / "update.pb", update)
+        envelope = {
+            "payload": {
+                "header": {"channel_header": {"channel_id": channel, "type": 2}},
+                "data": {"config_update": json.loads(update.read_bytes())},
+            }
+        }
+        (files.folder / "envelope.json").write_text(json.dumps(envelope))
+        target = files.folder / "envelope.pb"
+        self.translate("encode", "common.Envelope", files.folder / "envelope.json", target)
+        return target
 
     def translate(self, direction: str, kind: str, source: Path, target: Path) -> None:
         """`configtxlator proto_decode` or `proto_encode`."""

@@ -347,4 +347,4 @@ def _take_clock(ledger: Ledger) -> None:
     raw = network.contract("udl").evaluate("get", state.NETWORK.encode())
     mode = decode_record(raw, NetworkRecord).parameters.clock if raw != b"null" else "system"
     if mode == "controlled":
-        ledger.clock = ControlledClock(network.newest_time())
+        ledger.clock = ControlledClock(network.newest_time("udl"))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from network import binaries
-from network.fabric import FabricNetwork
 from network.plan import read_plan
 from network.topology import names, read_topology
 from ufmi.cli.common import DATA_DEFAULT, AsJson, Data, fail, guarded
 from ufmi.cli.output import err, out, print_json
+from ufmi.errors import UsageError
+
+if TYPE_CHECKING:
+    from network.fabric import FabricNetwork
 
 app = typer.Typer(
     help="Bring up a Fabric network of native processes, and take it down.", no_args_is_help=True
@@ -36,6 +39,25 @@ ClockMode = Annotated[
 def network_folder(data: Path) -> Path:
     """Where a data folder's network is."""
     return data / "network"
+
+
+def fabric_network() -> type[FabricNetwork]:
+    """The class that runs networks, whose packages the embedded ledger does without.
+
+    Raises:
+        UsageError: they are not installed.
+    """
+    try:
+        from network.fabric import FabricNetwork
+    except ImportError as problem:
+        raise UsageError(
+            f"the packages for Fabric are missing: {problem}", hint="Install ufmi[fabric]"
+        ) from problem
+    return FabricNetwork
+
+
+def _opened(data: Path) -> FabricNetwork:
+    return fabric_network().open(network_folder(data), teller())
 
 
 def teller(quiet: bool = False) -> Callable[[str], None]:
@@ -91,13 +113,13 @@ def up(
         fail("the clock is system or controlled", 2)
     if read_plan(folder) is None:
         found = read_topology(topology or "default")
-        network = FabricNetwork.create(
+        network = fabric_network().create(
             folder, found, version=fabric, clock=clock, ports=ports, say=say
         )
     else:
         if topology or fabric or ports is not None:
             fail("the network is laid out already; `ufmi network reset` removes it", 2)
-        network = FabricNetwork.open(folder, say)
+        network = fabric_network().open(folder, say)
     network.up()
     say("ready")
     if as_json:
@@ -111,7 +133,7 @@ def up(
 @guarded
 def status(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
     """Show what each process does; exit status 1 unless all are ready."""
-    rows = FabricNetwork.open(network_folder(data)).status()
+    rows = _opened(data).status()
     if as_json:
         print_json(rows)
     else:
@@ -137,7 +159,7 @@ def logs(
     data: Data = DATA_DEFAULT,
 ) -> None:
     """Show the end of a process's log."""
-    network = FabricNetwork.open(network_folder(data))
+    network = _opened(data)
     if name not in network.names():
         fail(f"there is no process {name!r}; there is {', '.join(network.names())}", 2)
     tail = network.process(name).tail(lines * 400).splitlines()[-lines:]
@@ -149,7 +171,7 @@ def logs(
 @guarded
 def down(data: Data = DATA_DEFAULT) -> None:
     """Stop all processes; what the network keeps stays for the next `up`."""
-    FabricNetwork.open(network_folder(data)).down()
+    _opened(data).down()
     out.print("stopped")
 
 
@@ -157,7 +179,7 @@ def down(data: Data = DATA_DEFAULT) -> None:
 @guarded
 def reset(data: Data = DATA_DEFAULT) -> None:
     """Stop all processes and remove the network, ledgers and keys included."""
-    FabricNetwork.open(network_folder(data)).reset()
+    _opened(data).reset()
     out.print("removed")
 
 
@@ -169,6 +191,6 @@ def add_organisation(
     data: Data = DATA_DEFAULT,
 ) -> None:
     """Add an organisation, such as a bank, with a peer to a running network."""
-    network = FabricNetwork.open(network_folder(data), teller())
+    network = _opened(data)
     network.add_organisation(msp, channel)
     out.print(f"{msp} takes part in channel {channel}")

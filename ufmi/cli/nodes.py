@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from network.plan import read_plan
+from network.topology import read_topology
 from ufmi.cli.common import fail, open_node, password
+from ufmi.cli.network import fabric_network, network_folder, teller
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.errors import LedgerError, ScenarioError
 from ufmi.node import Node, has_ledger
@@ -59,19 +62,13 @@ def running_network(ledger: str, folder: Path) -> Iterator[Path | None]:
     if ledger != "fabric":
         yield None
         return
-    # Needs the packages for Fabric, which the embedded ledger does not.
-    from network.fabric import FabricNetwork
-    from network.plan import read_plan
-    from network.topology import read_topology
-    from ufmi.cli.network import network_folder, teller
-
     place = network_folder(folder)
     if read_plan(place) is None:
-        network = FabricNetwork.create(
+        network = fabric_network().create(
             place, read_topology("default"), clock="controlled", ports=0, say=teller()
         )
     else:
-        network = FabricNetwork.open(place, teller())
+        network = fabric_network().open(place, teller())
     ran = network.runs()
     try:
         network.up()

@@ -16,14 +16,20 @@ from typing import Any, TypeVar
 
 import structlog
 
-from ufmi.errors import CommitError, CommitStatusError, ConnectionLost, NotFound
+from ufmi.errors import CommitStatusError, ConnectionLost, NotFound
 from ufmi.ledger import requests
 from ufmi.ledger.blocks import Block, BlockTransaction
 from ufmi.ledger.checkpoint import MemoryCheckpoint, Position
-from ufmi.ledger.identity import Identity, sha256
-from ufmi.ledger.proposals import build_proposal, read_proposal, read_transaction
-from ufmi.ledger.protos import common
-from ufmi.ledger.requests import NONCE_BYTES, ChaincodeEvent, Status
+from ufmi.ledger.identity import Identity
+from ufmi.ledger.proposals import read_proposal
+from ufmi.ledger.requests import NONCE_BYTES, ChaincodeEvent, Status, status_of
+from ufmi.ledger.steps import (
+    CommitStep,
+    ProposalStep,
+    TransactionStep,
+    new_proposal,
+    require_valid,
+)
 from ufmi.ledger.transport import Transport
 
 # How long to wait before the next try to reach a peer that went away, growing to the second.
@@ -50,7 +56,7 @@ class Gateway:
     def proposal(self, raw: bytes) -> Proposal:
         """A proposal from its bytes, for one that was kept or sent while it was signed."""
         call = read_proposal(raw)
-        return Proposal(self, call.channel, call.tx_id, raw, ())
+        return Proposal(self, call.channel, call.tx_id, raw)
 
     def commit(self, channel: str, tx_id: str) -> Commit:
         """A transaction that was submitted before, perhaps by another process."""
@@ -100,30 +106,20 @@ class Network:
         first = self.height() if start is None else start
 
         def opened(position: Position) -> Iterator[Block]:
-            return self._blocks(
-                lambda nonce, now: requests.seek_blocks(
-                    self.gateway.identity, self.channel, position.block, stop, nonce, now
-                )
-            )
+            return self._blocks(requests.seek_blocks, position.block, stop)
 
         yield from resumed(opened, Position(first), lambda block: Position(block.number + 1))
 
     def height(self) -> int:
         """How many blocks the channel has."""
-        for block in self._blocks(
-            lambda nonce, now: requests.seek_newest(self.gateway.identity, self.channel, nonce, now)
-        ):
+        for block in self._blocks(requests.seek_newest):
             return block.number + 1
         raise ConnectionLost(f"the peer gives no block of channel {self.channel}")
 
     def block(self, number: int) -> Block:
         """A committed block by its number. Raises NotFound."""
         if 0 <= number < self.height():
-            for found in self._blocks(
-                lambda nonce, now: requests.seek_blocks(
-                    self.gateway.identity, self.channel, number, number, nonce, now
-                )
-            ):
+            for found in self._blocks(requests.seek_blocks, number, number):
                 return found
         raise NotFound(f"channel {self.channel} has no block {number}")
 
@@ -138,11 +134,13 @@ class Network:
                 return one
         raise NotFound(f"block {status.block} does not hold transaction {tx_id}")
 
-    def newest_time(self) -> int:
-        """The time of the newest transaction, milliseconds; 0 where there is none."""
+    def newest_time(self, contract: str) -> int:
+        """The time of a contract's newest transaction, milliseconds; 0 where there is none."""
         for number in range(self.height() - 1, 0, -1):
             times = [
-                one.endorsed.time_ms for one in self.block(number).transactions() if one.endorsed
+                one.endorsed.time_ms
+                for one in self.block(number).transactions()
+                if one.endorsed and one.endorsed.action.chaincode_id.name == contract
             ]
             if times:
                 return max(times)
@@ -150,16 +148,18 @@ class Network:
 
     def past_blocks(self, start: int = 0) -> Iterator[Block]:
         """The blocks that are there, from `start` to the newest at the time of the call."""
-        yield from self._blocks(
-            lambda nonce, now: requests.seek_past_blocks(
-                self.gateway.identity, self.channel, start, nonce, now
-            )
-        )
+        yield from self._blocks(requests.seek_past_blocks, start)
 
-    def _blocks(self, seek: Callable[[bytes, int], Any]) -> Iterator[Block]:
+    def _blocks(self, seek: Callable[..., Any], *places: int | None) -> Iterator[Block]:
         transport = self.gateway.transport
-        nonce = transport.random_bytes(NONCE_BYTES)
-        for message in transport.deliver(seek(nonce, transport.wall_clock.now_ms())):
+        envelope = seek(
+            self.gateway.identity,
+            self.channel,
+            *places,
+            transport.random_bytes(NONCE_BYTES),
+            transport.wall_clock.now_ms(),
+        )
+        for message in transport.deliver(envelope):
             yield Block(message)
 
     def chaincode_events(
@@ -245,140 +245,70 @@ class Contract:
         """A call, to be endorsed by these organisations (none: whoever the policy needs)."""
         parent, channel = self.network.gateway, self.network.channel
         transport = parent.transport
-        tx_id, raw = build_proposal(
+        tx_id, raw = new_proposal(
             parent.identity,
             channel,
             self.name,
-            (function.encode(), *arguments),
-            transport.random_bytes(NONCE_BYTES),
-            transport.clock.now_ms(),
+            function,
+            arguments,
+            transport.random_bytes,
+            transport.clock,
         )
         return Proposal(parent, channel, tx_id, raw, organisations)
 
 
-class Proposal:
-    """A call that can be evaluated or endorsed. `bytes` are Fabric's `Proposal`."""
+class Proposal(ProposalStep):
+    """A call that can be evaluated or endorsed."""
 
     def __init__(
-        self, parent: Gateway, channel: str, tx_id: str, raw: bytes, organisations: Sequence[str]
+        self,
+        parent: Gateway,
+        channel: str,
+        tx_id: str,
+        raw: bytes,
+        organisations: Sequence[str] = (),
     ) -> None:
+        super().__init__(parent.identity, channel, tx_id, raw, organisations)
         self._gateway = parent
-        self._channel = channel
-        self._organisations = tuple(organisations)
-        self._signature: bytes | None = None
-        self.transaction_id = tx_id
-        self.bytes = raw
-
-    @property
-    def digest(self) -> bytes:
-        """What its creator signs: SHA-256 of the bytes."""
-        return sha256(self.bytes)
-
-    def signed(self, signature: bytes) -> Proposal:
-        """Takes a signature that was made elsewhere, ECDSA in DER with low S."""
-        self._signature = signature
-        return self
-
-    def _sign(self) -> bytes:
-        return self._signature or self._gateway.identity.sign(self.bytes)
 
     def evaluate(self) -> bytes:
         """Runs the call on one peer. Raises EvaluateError."""
-        response = self._gateway.transport.evaluate(
-            requests.evaluate_request(
-                self.transaction_id, self._channel, self.bytes, self._sign(), self._organisations
-            )
-        )
+        response = self._gateway.transport.evaluate(self.evaluate_request())
         return bytes(response.result.payload)
 
     def endorse(self) -> Transaction:
         """Has the call endorsed. Raises EndorseError."""
-        response = self._gateway.transport.endorse(
-            requests.endorse_request(
-                self.transaction_id, self._channel, self.bytes, self._sign(), self._organisations
-            )
-        )
+        response = self._gateway.transport.endorse(self.endorse_request())
         return Transaction(
             self._gateway, self._channel, self.transaction_id, response.prepared_transaction
         )
 
 
-class Transaction:
+class Transaction(TransactionStep):
     """An endorsed call, ready to be ordered."""
 
     def __init__(self, parent: Gateway, channel: str, tx_id: str, envelope: Any) -> None:
+        super().__init__(parent.identity, channel, tx_id, envelope)
         self._gateway = parent
-        self._channel = channel
-        self.transaction_id = tx_id
-        self.envelope = envelope
-        # Every access to a field of bytes copies it, and this one is large.
-        self._payload: bytes = envelope.payload
-
-    @property
-    def result(self) -> bytes:
-        """What the function returned."""
-        return result_of(self._payload)
-
-    @property
-    def digest(self) -> bytes:
-        """What its creator signs: SHA-256 of the envelope's payload."""
-        return sha256(self._payload)
-
-    def signed(self, signature: bytes) -> Transaction:
-        """Takes a signature that was made elsewhere, ECDSA in DER with low S."""
-        self.envelope.signature = signature
-        return self
 
     def submit(self) -> Commit:
         """Signs and orders it. Raises SubmitError."""
-        if not self.envelope.signature:
-            self.envelope.signature = self._gateway.identity.sign(self._payload)
-        self._gateway.transport.submit(
-            requests.submit_request(self.transaction_id, self._channel, self.envelope)
-        )
+        self._gateway.transport.submit(self.submit_request())
         return Commit(self._gateway, self._channel, self.transaction_id)
 
 
-def result_of(payload: bytes) -> bytes:
-    """What the function returned, from an envelope's payload."""
-    endorsed = read_transaction(common.Payload.FromString(payload))
-    return bytes(endorsed.action.response.payload)
-
-
-class Commit:
-    """A transaction on its way into a block. `bytes` are the request for its status."""
+class Commit(CommitStep):
+    """A transaction on its way into a block."""
 
     def __init__(self, parent: Gateway, channel: str, tx_id: str) -> None:
+        super().__init__(parent.identity, channel, tx_id)
         self._gateway = parent
-        self._signature: bytes | None = None
-        self.transaction_id = tx_id
-        self.bytes = requests.commit_status_bytes(parent.identity, channel, tx_id)
-
-    @property
-    def digest(self) -> bytes:
-        """What is signed to ask for the status."""
-        return sha256(self.bytes)
-
-    def signed(self, signature: bytes) -> Commit:
-        """Takes a signature that was made elsewhere, ECDSA in DER with low S."""
-        self._signature = signature
-        return self
 
     def status(self, timeout: float | None = 60.0) -> Status:
         """Waits until the transaction is in a block. Raises CommitStatusError after `timeout` s."""
-        signature = self._signature or self._gateway.identity.sign(self.bytes)
-        response = self._gateway.transport.commit_status(
-            requests.commit_status_request(self.bytes, signature), timeout
-        )
-        return requests.status_of(self.transaction_id, response)
+        response = self._gateway.transport.commit_status(self.status_request(), timeout)
+        return status_of(self.transaction_id, response)
 
     def require_valid(self, timeout: float | None = 60.0) -> Status:
         """The same; raises CommitError unless the transaction is valid."""
-        return valid(self.status(timeout))
-
-
-def valid(status: Status) -> Status:
-    """The status; raises CommitError unless the transaction is valid."""
-    if not status.valid:
-        raise CommitError(status.name, transaction_id=status.transaction_id, block=status.block)
-    return status
+        return require_valid(self.status(timeout))

@@ -9,13 +9,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from ufmi.ledger.connection import Connection, Endpoint
+from ufmi.ledger.fabric.aio import AsyncGrpcTransport, connect_async
 from ufmi.ledger.fabric.calls import LIMITS, Limits
 from ufmi.ledger.fabric.ledger import FabricLedger
 from ufmi.ledger.fabric.transport import GrpcTransport
 from ufmi.ledger.gateway import Gateway
 from ufmi.ledger.identity import Identity
 
-__all__ = ["Connection", "Endpoint", "FabricLedger", "GrpcTransport", "Limits", "connect"]
+__all__ = [
+    "AsyncGrpcTransport",
+    "connect_async",
+    "Connection",
+    "Endpoint",
+    "FabricLedger",
+    "GrpcTransport",
+    "Limits",
+    "connect",
+]
 
 
 def connect(

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from fabric_protos.gateway import gateway_pb2_grpc
 from fabric_protos.peer import events_pb2_grpc
+
+from ufmi.errors import AccessDenied, ConnectionLost, LedgerError, NotFound
+from ufmi.ledger.protos import common
 
 MESSAGE_BYTES_MAX = 100 * 1024 * 1024
 
@@ -32,6 +37,26 @@ PAUSE_SECONDS = 0.1
 def pause(attempt: int) -> float:
     """Seconds before the next try, spread out so that clients do not come back all at once."""
     return float(PAUSE_SECONDS * 2**attempt * (0.5 + random.random() / 2))
+
+
+def worth_another_try(
+    problem: LedgerError, attempt: int, limits: Limits, deadline: float | None
+) -> bool:
+    """Whether a call that changes nothing is made again after it failed so often."""
+    lost = problem.grpc_code == grpc.StatusCode.UNAVAILABLE.name
+    in_time = deadline is None or time.monotonic() < deadline
+    return lost and in_time and attempt < limits.tries
+
+
+def raise_refused(peer: str, status: int) -> None:
+    """Raises for the status that ends a stream of blocks, unless it ended as asked."""
+    if status == common.SUCCESS:
+        return
+    name = common.Status.Name(status)
+    if status == common.SERVICE_UNAVAILABLE:
+        raise ConnectionLost(f"{peer} gives no blocks now: {name}")
+    kind = {common.NOT_FOUND: NotFound, common.FORBIDDEN: AccessDenied}.get(status, LedgerError)
+    raise kind(f"{peer} gives no blocks: {name}")
 
 
 def channel_options() -> list[tuple[str, int]]:

@@ -15,14 +15,20 @@ from ufmi.errors import (
     EndorseError,
     EvaluateError,
     LedgerError,
-    NotFound,
     SubmitError,
     TooManyRequests,
 )
 from ufmi.ledger.connection import Endpoint
-from ufmi.ledger.fabric.calls import LIMITS, Limits, channel_options, pause, stubs
+from ufmi.ledger.fabric.calls import (
+    LIMITS,
+    Limits,
+    channel_options,
+    pause,
+    raise_refused,
+    stubs,
+    worth_another_try,
+)
 from ufmi.ledger.fabric.status import call_failed, stream_failed
-from ufmi.ledger.protos import common
 from ufmi.system import Clock, RandomBytes, SystemClock
 
 
@@ -82,17 +88,16 @@ class GrpcTransport:
         """A call that changes nothing: tried again where the peer was not reached."""
         tx_id = getattr(request, "transaction_id", "")
         deadline = None if seconds is None else time.monotonic() + seconds
-        for attempt in range(self.limits.tries):
+        attempt = 0
+        while True:
             left = None if deadline is None else deadline - time.monotonic()
             try:
                 return self._call(call, request, kind, left, tx_id)
             except LedgerError as problem:
-                lost = problem.grpc_code == grpc.StatusCode.UNAVAILABLE.name
-                last = attempt + 1 == self.limits.tries
-                if not lost or last or (deadline is not None and time.monotonic() > deadline):
+                attempt += 1
+                if not worth_another_try(problem, attempt, self.limits, deadline):
                     raise
                 time.sleep(pause(attempt))
-        raise kind("no try was made", transaction_id=tx_id)
 
     def _call(
         self,
@@ -130,7 +135,7 @@ class GrpcTransport:
                 if response.WhichOneof("Type") == "block":
                     yield response.block
                     continue
-                refused(self._peer, response.status)
+                raise_refused(self._peer, response.status)
                 return
         except grpc.RpcError as problem:
             raise stream_failed(problem, self._peer) from problem
@@ -139,12 +144,3 @@ class GrpcTransport:
 
     def close(self) -> None:
         self._channel.close()
-
-
-def refused(peer: str, status: int) -> None:
-    """Raises for the status that ends a stream of blocks, unless it ended as asked."""
-    if status == common.SUCCESS:
-        return
-    name = common.Status.Name(status)
-    kind = NotFound if status == common.NOT_FOUND else LedgerError
-    raise kind(f"{peer} gives no blocks: {name}")
