@@ -10,18 +10,20 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 class Metrics:
     """The figures of one server, in a registry of its own."""
 
-    def __init__(self, contract: str, in_flight: Callable[[], int]) -> None:
+    def __init__(
+        self, contract: str, in_flight: Callable[[], int], peers: Callable[[], int]
+    ) -> None:
         self.registry = CollectorRegistry()
         labels = ("contract", "outcome")
         name = "ufmi_chaincode_transactions"
         transactions = Counter(name, "Transactions run", labels, registry=self.registry)
         self._good = transactions.labels(contract, "ok")
         self._bad = transactions.labels(contract, "failed")
-        self.peers = Gauge("ufmi_chaincode_peers", "Peers connected", registry=self.registry)
-        waiting = Gauge(
-            "ufmi_chaincode_in_flight", "Transactions in flight", registry=self.registry
-        )
-        waiting.set_function(in_flight)
+        for name, text, read in (
+            ("ufmi_chaincode_peers", "Peers connected", peers),
+            ("ufmi_chaincode_in_flight", "Transactions in flight", in_flight),
+        ):
+            Gauge(name, text, registry=self.registry).set_function(read)
 
     def ended(self, good: bool) -> None:
         """Counts a transaction."""

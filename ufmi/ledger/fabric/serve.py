@@ -60,9 +60,7 @@ def make_server(settings: Settings) -> ChaincodeServer:
         files = settings.tls
         authority = files.client_authority
         tls = ServerTls(
-            Path(files.key).read_bytes(),
-            Path(files.certificate).read_bytes(),
-            Path(authority).read_bytes() if authority else None,
+            Path(files.key), Path(files.certificate), Path(authority) if authority else None
         )
     return ChaincodeServer(
         kind(),

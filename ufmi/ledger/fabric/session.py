@@ -54,12 +54,14 @@ class Session:
         now_ms: Callable[[], int] | None = None,
         skew_ms: int = 60_000,
         ended: Ended = lambda good: None,
+        closed: Callable[[Session], None] = lambda session: None,
     ) -> None:
         self._contract = contract
         self._package_id = package_id
         self._now_ms = now_ms
         self._skew_ms = skew_ms
         self._ended = ended
+        self._closed = closed
         self._many = ManyKeys()
         self._running: dict[_Key, greenlet] = {}
 
@@ -68,13 +70,18 @@ class Session:
         """How many transactions wait for the peer."""
         return len(self._running)
 
-    def register(self) -> Any:
-        """The first message, which says what contract this is."""
+    def opening(self) -> bytes:
+        """REGISTER, which says what contract this is."""
         name = chaincode.ChaincodeID(name=self._package_id)
-        return Message(type=Message.REGISTER, payload=name.SerializeToString())
+        message = Message(type=Message.REGISTER, payload=name.SerializeToString())
+        return bytes(message.SerializeToString())
 
-    def answer(self, message: Any) -> Any | None:
+    def answer(self, raw: bytes) -> bytes | None:
         """What follows from a message of the peer; None if nothing does."""
+        said = self._answer(Message.FromString(raw))
+        return None if said is None else bytes(said.SerializeToString())
+
+    def _answer(self, message: Any) -> Any | None:
         kind = message.type
         if kind in (Message.RESPONSE, Message.ERROR):
             running = self._running.get((message.channel_id, message.txid))
@@ -157,6 +164,7 @@ class Session:
         for running in self._running.values():
             running.throw(GreenletExit)
         self._running.clear()
+        self._closed(self)
 
 
 def _completed(
