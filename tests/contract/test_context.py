@@ -32,12 +32,20 @@ def context(**state: bytes) -> tuple[Context, MemoryStub]:
 
 
 def test_an_undeclared_read_is_refused() -> None:
-    one, _ = context(k=b"1")
+    one, stub = context(k=b"1")
+    one.declare(("other",))
     with pytest.raises(UndeclaredKey, match="k"):
         one.get("k", int)
-    one.declare(("other",))
+    assert stub.reads == [["other"]]
+
+
+def test_declaring_nothing_is_declaring_too() -> None:
+    one, _ = context(k=b"1")
+    one.declare(())
     with pytest.raises(UndeclaredKey):
         one.get("k", int)
+    with pytest.raises(UndeclaredKey):
+        one.put("k", 2)
 
 
 def test_an_undeclared_write_is_refused() -> None:
@@ -260,12 +268,24 @@ def test_savepoints_are_copies_of_a_dict(steps: list[tuple[str, str, int]]) -> N
 # -- queries, events, encoding ------------------------------------------------------------------
 
 
-def test_a_submit_function_cannot_use_ranges_or_history() -> None:
+def test_a_submit_function_cannot_use_history() -> None:
     one, _ = context(a=b"1")
     with pytest.raises(ContractFailure):
-        one.scan("a", "b", 10)
-    with pytest.raises(ContractFailure):
         one.history("a")
+
+
+def test_a_submit_function_that_declares_cannot_use_ranges() -> None:
+    one, _ = context(a=b"1")
+    one.declare(("a",))
+    with pytest.raises(ContractFailure, match="cannot read ranges"):
+        one.scan("a", "b", 10)
+
+
+def test_an_evaluate_function_uses_ranges_besides_declared_keys() -> None:
+    one = Context(MemoryStub({"a": b"1", "b": b"2"}), read_only=True)
+    assert one.scan("b", "", 10) == []  # the stub knows no open end
+    one.declare(("a",))
+    assert (one.get("a", int), one.scan("a", "z", 1)) == (1, [("a", b"1")])
 
 
 def test_an_evaluate_function_uses_ranges_and_history_within_limits(

@@ -78,6 +78,11 @@ class Bicycles(Contract):
 
     @submit
     def look_around(self, context: Context) -> bytes:
+        return encode_record([key for key, _ in context.scan("", "z", 1)])
+
+    @submit
+    def look_behind(self, context: Context, number: bytes) -> bytes:
+        context.declare((number.decode(),))
         context.scan("", "z", 1)
         return b""
 
@@ -127,6 +132,7 @@ def test_functions_are_those_that_are_marked() -> None:
         "buy": "submit",
         "cheat": "evaluate",
         "look_around": "submit",
+        "look_behind": "submit",
         "ride": "submit",
         "stumble": "submit",
     }
@@ -167,9 +173,10 @@ def test_an_evaluate_function_cannot_write() -> None:
         call({}, "cheat", b"k")
 
 
-def test_a_submit_function_cannot_scan() -> None:
-    with pytest.raises(ContractFailure):
-        call({}, "look_around")
+def test_a_submit_function_scans_unless_it_declares() -> None:
+    assert call({"k": b"1"}, "look_around") == b'["k"]'
+    with pytest.raises(ContractFailure, match="cannot read ranges"):
+        call({"k": b"1"}, "look_behind", b"k")
 
 
 def test_arguments_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:

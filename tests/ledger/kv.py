@@ -57,6 +57,19 @@ class Kv(Contract):
         return b""
 
     @submit
+    def do(self, context: Context, program: bytes) -> bytes:
+        """Free access: ["get", key], ["put", key, value], ["scan", start, end, limit] …"""
+        found: list[Any] = []
+        for act, *rest in msgspec.json.decode(program):
+            if act == "get":
+                found.append(context.get(rest[0], str))
+            elif act == "put":
+                context.put(*rest)
+            else:
+                found.append([key for key, _ in context.scan(*rest)])
+        return encode_record(found)
+
+    @submit
     def fail(self, context: Context, reason: bytes) -> bytes:
         raise ContractFailure(reason.decode())
 
@@ -114,6 +127,11 @@ def kv(ledger: EmbeddedLedger, channel: str = "one", msp: str = A) -> Client:
 def endorsed(client: Client, function: str, *arguments: bytes, by: tuple[str, ...] = ()) -> Any:
     proposal: Transaction = client.new_proposal(function, *arguments, organisations=by).endorse()
     return proposal
+
+
+def program(client: Client, *steps: list[Any]) -> Any:
+    """An endorsed transaction that does these steps freely."""
+    return endorsed(client, "do", encode_record(steps))
 
 
 def put(client: Client, key: str, value: str) -> None:

@@ -1,6 +1,7 @@
 """What a contract function sees of the ledger, whichever ledger runs it.
 
-State is declared first (one read of all keys), changed within savepoints, and written once.
+State is declared first (one read of all keys) or read as it is needed, changed within savepoints,
+and written once.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ class Modification(NamedTuple):
 
 
 class Stub(Protocol):
-    """What a ledger offers to the runtime for one transaction. Keys are UTF-8 texts."""
+    """What a ledger offers to the runtime for one transaction. Keys are UTF-8 texts.
+
+    `scan` gives committed keys with start ≤ key < end in the order of their bytes, "" meaning no
+    bound. It can be served by Fabric's GetStateByRange: take the iterator's batches until there
+    are `limit` or no more, then close it. Not by its pagination with bookmarks, which Fabric
+    refuses to transactions that write.
+    """
 
     channel: str
     tx_id: str
@@ -87,12 +94,12 @@ def decode_record(raw: bytes, kind: type[_Record]) -> _Record:
 
 
 class _Slot:
-    """A declared key: what was read, what it is now, whether it may be written."""
+    """A key: what was read, what it is now, whether it may be written."""
 
     __slots__ = ("raw", "read", "value", "writable")
 
     def __init__(self, writable: bool) -> None:
-        self.raw: bytes | None = None
+        self.raw: Any = None  # bytes; None: nothing there; _MISSING: not read
         self.read: Any = _MISSING  # the record that `raw` holds, once it was asked for
         self.value: Any = _MISSING  # the record as it is now
         self.writable = writable
@@ -123,8 +130,15 @@ class Savepoint:
             self._outer.extend(self._undo)
 
 
+# How a transaction gets at its keys: as it began, so it goes on.
+_UNDECIDED, _DECLARED, _FREE = range(3)
+
+
 class Context:
     """One transaction, as a contract function sees it.
+
+    A function that calls `declare` is held to what it declares. One that never does is free: it
+    reads each key when it asks for it, and may read ranges.
 
     Attributes:
         channel: the channel's name.
@@ -142,17 +156,26 @@ class Context:
         self.caller = Caller(stub.creator_msp, stub.creator_certificate)
         self._slots: dict[str, _Slot] = {}
         self._changed: dict[str, _Slot] = {}
+        self._access = _UNDECIDED
+        self._ranged = 0  # keys that ranges gave, and ranges
         self._undo: _Undo | None = None
         self._event: tuple[str, bytes] | None = None
 
-    # -- declared state ---------------------------------------------------------------------
+    # -- state ------------------------------------------------------------------------------
 
     def declare(self, reads: Iterable[str], writes: Iterable[str] = ()) -> None:
         """Reads all keys of the transaction in one request. Only these can be used afterwards.
 
         Raises:
             LimitExceeded: more than KEYS_MAX keys.
+            ContractFailure: keys or ranges were used before without being declared.
         """
+        if self._access == _FREE:
+            raise ContractFailure(
+                "a function that has used state freely cannot declare keys any more",
+                hint="Declare all keys first, or none",
+            )
+        self._access = _DECLARED
         slots = self._slots
         fresh = []
         for keys, writable in ((writes, True), (reads, False)):
@@ -169,21 +192,29 @@ class Context:
             slots[key].raw = raw
 
     def get(self, key: str, kind: type[_Record]) -> _Record | None:
-        """The record under a declared key, or None. Treat it as unchangeable; `put` a new one."""
+        """The record under a key, or None. Treat it as unchangeable; `put` a new one.
+
+        What this transaction has put is what it gets.
+        """
         slot = self._slots.get(key)
         if slot is None:
-            raise UndeclaredKey(f"the key {key} was read without being declared")
+            slot = self._free_slot(key, "read without being declared")
         value: _Record | None = slot.value
         if value is _MISSING:
             raw = slot.raw
+            if raw is _MISSING:
+                (raw,) = self._stub.get_many((key,))
+                slot.raw = raw
             value = None if raw is None else decode_record(raw, kind)
             slot.read = slot.value = value
         return value
 
     def put(self, key: str, record: Any) -> None:
-        """Sets a key declared for writing. None deletes it."""
+        """Sets a key. None deletes it. Where keys are declared, it is one declared for writing."""
         slot = self._slots.get(key)
-        if slot is None or not slot.writable:
+        if slot is None:
+            slot = self._free_slot(key, "written without being declared for it")
+        if not slot.writable:
             raise UndeclaredKey(f"the key {key} was written without being declared for it")
         if self._undo is not None:
             self._undo.append((slot, slot.value))
@@ -194,24 +225,57 @@ class Context:
         """A `with` block that undoes all writes within, and only them, where it raises."""
         return Savepoint(self)
 
-    # -- queries ----------------------------------------------------------------------------
+    def _free_slot(self, key: str, problem: str) -> _Slot:
+        """A key that is used without being declared. Nothing is read yet."""
+        if self._access == _DECLARED:
+            raise UndeclaredKey(f"the key {key} was {problem}")
+        self._access = _FREE
+        slot = self._slots[key] = _Slot(True)
+        slot.raw = _MISSING
+        self._check_number()
+        return slot
+
+    def _check_number(self) -> None:
+        if len(self._slots) + self._ranged > KEYS_MAX:
+            raise LimitExceeded(f"more than {KEYS_MAX} keys in one transaction")
+
+    # -- ranges and history -----------------------------------------------------------------
 
     def scan(self, start: str, end: str, limit: int) -> list[tuple[str, bytes]]:
-        """Committed keys with start ≤ key < end, ascending, at most `limit`. Queries only."""
-        self._only_queries()
-        return self._stub.scan(start, end, min(limit, SCAN_MAX))
+        """Committed keys with start ≤ key < end, ascending, at most `limit` and SCAN_MAX.
+
+        "" is no bound. The transaction's own writes are not seen. In a submit function the range
+        becomes part of what the transaction has read: it is invalid if by its commit there are
+        other keys or versions in it. Read on after the last key with start = key + "\\0".
+
+        Raises:
+            ContractFailure: in a submit function that has declared keys.
+            LimitExceeded: more than KEYS_MAX keys in all.
+        """
+        if self._read_only:
+            return self._stub.scan(start, end, min(limit, SCAN_MAX))
+        if self._access == _DECLARED:
+            raise ContractFailure(
+                "a submit function that declares keys cannot read ranges",
+                hint="Declare all keys that it needs, or none",
+            )
+        self._access = _FREE
+        found = self._stub.scan(start, end, min(limit, SCAN_MAX))
+        self._ranged += 1 + len(found)
+        self._check_number()
+        return found
 
     def history(self, key: str, limit: int = SCAN_MAX) -> list[Modification]:
-        """The values that a key had, newest first. Queries only."""
-        self._only_queries()
-        return self._stub.history(key, min(limit, SCAN_MAX))
+        """The values that a key had, newest first. Queries only.
 
-    def _only_queries(self) -> None:
+        No ledger's validation covers history, so a submit function must not depend on it.
+        """
         if not self._read_only:
             raise ContractFailure(
-                "ranges and history are for evaluate functions",
-                hint="In a submit function declare the keys that it needs",
+                "history is for evaluate functions",
+                hint="Keep what a submit function needs in the state",
             )
+        return self._stub.history(key, min(limit, SCAN_MAX))
 
     # -- the end ----------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ def submit(function: _Function) -> _Function:
 
 
 def evaluate(function: _Function) -> _Function:
-    """Marks a function that only reads, and may use ranges and history."""
+    """Marks a function that only reads, and may use history."""
     setattr(function, _MARK, "evaluate")
     return function
 

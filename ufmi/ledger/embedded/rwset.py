@@ -5,7 +5,7 @@ The bytes are those that Fabric's protobufs give; a test holds them equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ufmi.errors import StoreCorrupted
@@ -16,12 +16,25 @@ from ufmi.ledger.wire import varint
 Version = tuple[int, int] | None
 
 
+class RangeQuery(NamedTuple):
+    """A range that was read: what stood there.
+
+    If it was not read to its end, `end` is the last key that was read, and part of the range.
+    """
+
+    start: str
+    end: str
+    exhausted: bool
+    reads: tuple[tuple[str, Version], ...]
+
+
 class ReadWriteSet(NamedTuple):
     """What one contract read and wrote in one transaction."""
 
     namespace: str
     reads: Mapping[str, Version]
     writes: Mapping[str, bytes | None]  # None: deleted
+    ranges: tuple[RangeQuery, ...] = ()
 
 
 # Field tags with the lengths that follow them; most are small.
@@ -44,14 +57,11 @@ def _version(version: tuple[int, int]) -> bytes:
     return _tagged(_SECOND, inner)
 
 
-def encode(sets: ReadWriteSet) -> bytes:
-    """The bytes of a `TxReadWriteSet` with this one namespace."""
-    reads, writes = sets.reads, sets.writes
-    order = sorted(reads)
+def _reads(reads: Iterable[tuple[str, Version]]) -> list[bytes]:
+    """Fields 1 of a `KVRWSet` or of a `QueryReads`."""
     parts: list[bytes] = []
     versions: dict[Version, bytes] = {None: b""}
-    for key in order:
-        version = reads[key]
+    for key, version in reads:
         encoded = versions.get(version)
         if encoded is None and version is not None:
             encoded = versions[version] = _version(version)
@@ -61,6 +71,28 @@ def encode(sets: ReadWriteSet) -> bytes:
             parts.append(_FIRST[len(inner)] + inner)
         else:
             parts.append(_tagged(_FIRST, _tagged(_FIRST, name) + (encoded or b"")))
+    return parts
+
+
+def _range(query: RangeQuery) -> bytes:
+    inner = _tagged(_FIRST, query.start.encode()) if query.start else b""
+    if query.end:
+        inner += _tagged(_SECOND, query.end.encode())
+    if query.exhausted:
+        inner += b"\x18\x01"
+    if query.reads:  # as in Fabric, where nothing was found there are no raw reads at all
+        found = b"".join(_reads(query.reads))
+        inner += b"\x22" + varint(len(found)) + found
+    return _tagged(_SECOND, inner)
+
+
+def encode(sets: ReadWriteSet) -> bytes:
+    """The bytes of a `TxReadWriteSet` with this one namespace."""
+    reads, writes = sets.reads, sets.writes
+    order = sorted(reads)
+    parts = _reads(zip(order, map(reads.__getitem__, order), strict=True))
+    if sets.ranges:
+        parts += map(_range, sets.ranges)
     # What is written has mostly been read, so it is sorted already.
     written = [key for key in order if key in writes]
     if len(written) < len(writes):
@@ -80,7 +112,12 @@ def encode(sets: ReadWriteSet) -> bytes:
 
 
 def decode(raw: bytes) -> list[ReadWriteSet]:
-    """The sets of all namespaces. Raises StoreCorrupted."""
+    """The sets of all namespaces.
+
+    Raises:
+        StoreCorrupted: not a read-write set, or one with ranges as hashes, which only peers of
+            other make write. Reads as such are valid for every peer.
+    """
     try:
         return [
             _decode_one(one.namespace, kvrwset.KVRWSet.FromString(one.rwset))
@@ -91,9 +128,21 @@ def decode(raw: bytes) -> list[ReadWriteSet]:
 
 
 def _decode_one(namespace: str, sets: Any) -> ReadWriteSet:
-    reads: dict[str, Version] = {}
-    for read in sets.reads:
-        version = read.version
-        reads[read.key] = (version.block_num, version.tx_num) if read.HasField("version") else None
+    reads = dict(_decode_reads(sets.reads))
     writes = {write.key: None if write.is_delete else write.value for write in sets.writes}
-    return ReadWriteSet(namespace, reads, writes)
+    ranges = tuple(_decode_range(query) for query in sets.range_queries_info)
+    return ReadWriteSet(namespace, reads, writes, ranges)
+
+
+def _decode_reads(reads: Any) -> Iterator[tuple[str, Version]]:
+    for read in reads:
+        version = read.version
+        known = (version.block_num, version.tx_num) if read.HasField("version") else None
+        yield read.key, known
+
+
+def _decode_range(query: Any) -> RangeQuery:
+    if query.HasField("reads_merkle_hashes"):
+        raise StoreCorrupted("the reads of a range are hashes")
+    found = tuple(_decode_reads(query.raw_reads.kv_reads))
+    return RangeQuery(query.start_key, query.end_key, query.itr_exhausted, found)

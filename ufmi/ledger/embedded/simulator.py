@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from ufmi.contract import Modification
-from ufmi.ledger.embedded.rwset import ReadWriteSet, Version
+from ufmi.ledger.embedded.rwset import RangeQuery, ReadWriteSet, Version
 from ufmi.ledger.embedded.statestore import StateStore, state_key
 from ufmi.ledger.proposals import Call
 from ufmi.ledger.protos import identities
+
+# A Fabric peer hands a range to its contract in batches of so many, and has read the first of the
+# next batch by then. All that it has read becomes part of the range to be validated, so a contract
+# that stops early depends on more than it saw. Here likewise.
+BATCH = 100
 
 # Gives a key's history, newest first, at most so many.
 HistoryReader = Callable[[str, str, int], list[Modification]]
@@ -31,6 +37,7 @@ class Simulation:
         self._read_history = read_history
         self._reads: dict[str, Version] = {}
         self._writes: dict[str, bytes | None] = {}
+        self._ranges: dict[tuple[str, str, bool], RangeQuery] = {}
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         values, versions = self._store.get_many(self._namespace, keys)
@@ -44,14 +51,19 @@ class Simulation:
         self._writes.update(items)
 
     def scan(self, start: str, end: str, limit: int) -> list[tuple[str, bytes]]:
-        found: list[tuple[str, bytes]] = []
         if limit <= 0:
-            return found
-        for key, (value, _) in self._store.scan(self._namespace, start, end):
-            found.append((key, value))
-            if len(found) == limit:
-                break
-        return found
+            return []
+        ahead = -(-limit // BATCH) * BATCH + 1
+        found = list(islice(self._store.scan(self._namespace, start, end), ahead))
+        exhausted = len(found) < ahead
+        query = RangeQuery(
+            start,
+            end if exhausted else found[-1][0],
+            exhausted,
+            tuple([(key, version) for key, (_, version) in found]),
+        )
+        self._ranges.setdefault(query[:3], query)
+        return [(key, value) for key, (value, _) in found[:limit]]
 
     def history(self, key: str, limit: int) -> list[Modification]:
         return self._read_history(self._namespace, key, limit)
@@ -61,4 +73,5 @@ class Simulation:
 
     def result(self) -> ReadWriteSet:
         """What the call read and wrote."""
-        return ReadWriteSet(self._namespace, self._reads, self._writes)
+        ranges = tuple(self._ranges.values())
+        return ReadWriteSet(self._namespace, self._reads, self._writes, ranges)

@@ -45,10 +45,15 @@ Versioned = tuple[bytes, tuple[int, int]]
 
 def state_key(namespace: str, key: str) -> bytes:
     """The name of a key in the store. Raises LimitExceeded."""
-    raw = f"{namespace}\0{key}".encode()
+    raw = _STATE + f"{namespace}\0{key}".encode()
     if not key or len(raw) > KEY_BYTES_MAX:
         raise LimitExceeded(f"a key is empty or longer than {KEY_BYTES_MAX} bytes")
-    return _STATE + raw
+    return raw
+
+
+def key_room(namespace: str) -> int:
+    """How many bytes a key of a namespace may have. The bound of a range may have one more."""
+    return KEY_BYTES_MAX - len(state_key(namespace, "k")) + 1
 
 
 class StateStore:
@@ -117,8 +122,14 @@ class StateStore:
         return None if raw is None else _VERSION.unpack_from(raw)
 
     def scan(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, Versioned]]:
-        """Keys with start ≤ key < end in order of their UTF-8 bytes; "" for end is no end."""
+        """Keys with start ≤ key < end in order of their UTF-8 bytes; "" for end is no end.
+
+        Raises:
+            LimitExceeded: a bound is longer than any key, and one byte more.
+        """
         head = _STATE + namespace.encode() + b"\0"
+        if max(len(start.encode()), len(end.encode())) > key_room(namespace) + 1:
+            raise LimitExceeded(f"the bound of a range is longer than {KEY_BYTES_MAX} bytes")
         last = head + end.encode() if end else head[:-1] + b"\x01"
         for key, raw in self._merged(head + start.encode(), last):
             yield key[len(head) :].decode(), (raw[12:], _VERSION.unpack_from(raw))

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from ufmi.errors import AccessDenied, StoreCorrupted
 from ufmi.ledger import policy
 from ufmi.ledger.embedded import rwset
-from ufmi.ledger.embedded.rwset import ReadWriteSet
-from ufmi.ledger.embedded.statestore import StateStore
+from ufmi.ledger.embedded.rwset import RangeQuery, ReadWriteSet, Version
+from ufmi.ledger.embedded.statestore import StateStore, key_room
 from ufmi.ledger.msp import Membership
 from ufmi.ledger.proposals import Endorsed, Malformed, read_headers, read_transaction
 from ufmi.ledger.protos import ENDORSER_TRANSACTION, common, transaction
@@ -68,14 +68,14 @@ class Validator:
         """
         seen: set[str] = set()
         written: set[tuple[str, str]] = set()
-        checked = []
+        checked: list[Checked] = []
         for raw in envelopes:
             one = self._check_form(raw, seen, admitted)
             if one.code == Code.VALID:
                 seen.add(one.tx_id)  # as in Fabric, what is invalid takes no id in its block
             current = one.read_at == self._store.height and not written
-            if one.code == Code.VALID and not current and self._is_stale(one.sets, written):
-                one.code = Code.MVCC_READ_CONFLICT
+            if one.code == Code.VALID and not current:
+                self._check_reads(one, written, checked)
             if one.code == Code.VALID:
                 written.update([(s.namespace, key) for s in one.sets for key in s.writes])
             checked.append(one)
@@ -135,6 +135,8 @@ class Validator:
             return Checked(tx_id, Code.BAD_RWSET, [])
         if any(one.namespace != contract for one in sets):
             return Checked(tx_id, Code.ILLEGAL_WRITESET, [])
+        if not all(map(_is_possible, sets)):
+            return Checked(tx_id, Code.BAD_RWSET, [])
         return Checked(tx_id, Code.VALID, sets, found.action.results)
 
     def _endorsers(self, found: Endorsed) -> list[policy.Signatory]:
@@ -149,11 +151,62 @@ class Validator:
             signatories[endorsement.endorser] = (member.msp, member.role)
         return list(signatories.values())
 
-    def _is_stale(self, sets: list[ReadWriteSet], written: set[tuple[str, str]]) -> bool:
-        """Whether something that was read has changed since, here or in an earlier block."""
-        for one in sets:
-            namespace, version = one.namespace, self._store.version
-            for key, read in one.reads.items():
+    def _check_reads(
+        self, one: Checked, written: set[tuple[str, str]], before: Sequence[Checked]
+    ) -> None:
+        """Whether something that was read has changed since, in an earlier block or this one.
+
+        Args:
+            written: the keys that valid transactions of this block have written.
+            before: the transactions of this block so far.
+        """
+        for sets in one.sets:
+            namespace, version = sets.namespace, self._store.version
+            for key, read in sets.reads.items():
                 if (written and (namespace, key) in written) or version(namespace, key) != read:
-                    return True
-        return False
+                    one.code = Code.MVCC_READ_CONFLICT
+                    return
+            if sets.ranges:
+                fresh = self._fresh(namespace, before)
+                for query in sets.ranges:
+                    if list(query.reads) != self._read_again(namespace, query, fresh):
+                        one.code = Code.PHANTOM_READ_CONFLICT
+                        return
+
+    def _fresh(self, namespace: str, before: Sequence[Checked]) -> dict[str, Version]:
+        """The versions of all keys that the block has changed so far; None: deleted."""
+        return {
+            key: None if value is None else (self._store.height, at)
+            for at, one in enumerate(before)
+            if one.code == Code.VALID
+            for sets in one.sets
+            if sets.namespace == namespace
+            for key, value in sets.writes.items()
+        }
+
+    def _read_again(
+        self, namespace: str, query: RangeQuery, fresh: dict[str, Version]
+    ) -> list[tuple[str, Version]]:
+        """What stands in a range now. The end counts only where reading stopped there."""
+        start, end = query.start, query.end
+        found: dict[str, Version] = {}
+        for key, (_, version) in self._store.scan(namespace, start, end):
+            found[key] = version
+        last = () if query.exhausted or not end else (end,)
+        for key in last:
+            found[key] = self._store.version(namespace, key)
+        for key, now in fresh.items():
+            if key in last or (start <= key and (not end or key < end)):
+                found[key] = now
+        return sorted((key, now) for key, now in found.items() if now is not None)
+
+
+def _is_possible(sets: ReadWriteSet) -> bool:
+    """Whether the store can hold these keys and be asked for these ranges."""
+    room = key_room(sets.namespace)
+    last = [query.end for query in sets.ranges if query.end and not query.exhausted]
+    keys = (*sets.reads, *sets.writes, *last)
+    bounds = [bound for query in sets.ranges for bound in (query.start, query.end)]
+    return all(0 < len(key.encode()) <= room for key in keys) and all(
+        len(bound.encode()) <= room + 1 for bound in bounds
+    )

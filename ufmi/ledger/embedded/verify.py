@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,7 @@ from ufmi.ledger.blocks import (
 )
 from ufmi.ledger.embedded.channel import EmbeddedChannel, next_commit_hash
 from ufmi.ledger.embedded.rwset import Version
+from ufmi.ledger.embedded.statestore import Versioned
 from ufmi.ledger.embedded.validator import Checked, Validator
 from ufmi.ledger.msp import Membership
 from ufmi.ledger.protos import VALID, common, validation_name
@@ -50,13 +53,37 @@ class _Replayed:
         self.values: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
         self.transactions: dict[str, tuple[int, int, int]] = {}
         self.height = 0
+        # The keys of a namespace in order; made when a range is first asked for, kept from then.
+        self._order: dict[str, list[str]] = {}
 
     def version(self, namespace: str, key: str) -> Version:
         found = self.values.get((namespace, key))
         return found[0] if found else None
 
+    def scan(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, Versioned]]:
+        order = self._order.get(namespace)
+        if order is None:
+            own = [key for name, key in self.values if name == namespace]
+            order = self._order[namespace] = sorted(own)
+        stop = bisect_left(order, end) if end else len(order)
+        for key in order[bisect_left(order, start) : stop]:
+            version, value = self.values[namespace, key]
+            yield key, (value, version)
+
     def transaction(self, tx_id: str) -> tuple[int, int, int] | None:
         return self.transactions.get(tx_id)
+
+    def _set(self, namespace: str, key: str, entry: tuple[tuple[int, int], bytes] | None) -> None:
+        order = self._order.get(namespace)
+        if order is not None and ((namespace, key) in self.values) != (entry is not None):
+            if entry is None:
+                del order[bisect_left(order, key)]
+            else:
+                insort(order, key)
+        if entry is None:
+            self.values.pop((namespace, key), None)
+        else:
+            self.values[namespace, key] = entry
 
     def apply(self, number: int, checked: list[Checked]) -> None:
         self.height = number + 1
@@ -67,10 +94,8 @@ class _Replayed:
                 continue
             for sets in one.sets:
                 for key, value in sets.writes.items():
-                    if value is None:
-                        self.values.pop((sets.namespace, key), None)
-                    else:
-                        self.values[sets.namespace, key] = ((number, at), value)
+                    entry = None if value is None else ((number, at), value)
+                    self._set(sets.namespace, key, entry)
 
 
 def verify_channel(channel: EmbeddedChannel, orderer_msp: str) -> Verification:
