@@ -19,7 +19,7 @@ from network.channels import Channels
 from network.connection import write_connection
 from network.contracts import Contracts
 from network.material import Material
-from network.plan import HOST, NodePlan, Plan, lay_out, port_is_free, read_plan
+from network.plan import HOST, NodePlan, Plan, lay_out, listens, port_is_free, read_plan
 from network.processes import Process
 from network.tools import Tools
 from network.topology import Topology, check
@@ -202,7 +202,7 @@ class FabricNetwork:
             rows.append(_row(node.name, node.kind, pid, node.address, well))
         for server in self.plan.servers:
             pid = self.process(server.name).pid
-            well = bool(pid) and not port_is_free(server.port)
+            well = bool(pid) and listens(server.port)
             rows.append(_row(server.name, "contract", pid, server.address, well))
         return rows
 
@@ -259,7 +259,8 @@ class FabricNetwork:
 def _healthy(node: NodePlan) -> bool:
     try:
         with urlopen(f"http://{HOST}:{node.operations}/healthz", timeout=2) as answer:
-            return bool(answer.status == 200)
+            # Health is told before calls are taken.
+            return bool(answer.status == 200) and listens(node.port)
     except (URLError, OSError):
         return False
 

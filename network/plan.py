@@ -181,3 +181,10 @@ def port_is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((HOST, port)) == 0
