@@ -89,6 +89,7 @@ class Node:
         in_flight: int = 0,
         random_bytes: RandomBytes = os.urandom,
         password: str | None = None,
+        strict: bool = False,
     ) -> Node:
         """Founds a UFMI in a folder that has none.
 
@@ -97,6 +98,7 @@ class Node:
             threshold: how many of them an admission needs.
             clock: the system's, or a controlled one for tests and demonstrations.
             password: protects the keys that are saved.
+            strict: execute everything again in a second process, and compare.
 
         Raises:
             LedgerError: there is one already.
@@ -114,7 +116,7 @@ class Node:
         aside = folder / "ledger.new"
         shutil.rmtree(aside, ignore_errors=True)
         with EmbeddedLedger.create(
-            aside, CONTRACTS, clock=clock, random_bytes=random_bytes
+            aside, CONTRACTS, clock=clock, random_bytes=random_bytes, strict=strict
         ) as ledger:
             member = ledger.enrol(OPERATOR, FRONTEND_MEMBER)
             parameters = InitParameters(
@@ -137,6 +139,7 @@ class Node:
             in_flight=in_flight,
             random_bytes=random_bytes,
             password=password,
+            strict=strict,
         )
 
     @classmethod
@@ -148,6 +151,7 @@ class Node:
         in_flight: int = 0,
         random_bytes: RandomBytes = os.urandom,
         password: str | None = None,
+        strict: bool = False,
     ) -> Node:
         """Opens a UFMI. A ledger founded on a controlled clock goes on with one.
 
@@ -158,7 +162,11 @@ class Node:
         """
         folder = Path(folder)
         ledger = EmbeddedLedger.open(
-            folder / "ledger", CONTRACTS, clock=clock or SystemClock(), random_bytes=random_bytes
+            folder / "ledger",
+            CONTRACTS,
+            clock=clock or SystemClock(),
+            random_bytes=random_bytes,
+            strict=strict,
         )
         try:
             if clock is None and _clock_mode(ledger) == "controlled":

@@ -24,6 +24,7 @@ from ufmi.cli.common import (
     DATA_DEFAULT,
     AsJson,
     Data,
+    Strict,
     fail,
     guarded,
     open_node,
@@ -86,10 +87,15 @@ def version() -> None:
 
 @app.command()
 @guarded
-def demo(ledger: LedgerKind = "embedded", data: Folder = None, as_json: AsJson = False) -> None:
+def demo(
+    ledger: LedgerKind = "embedded",
+    data: Folder = None,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
     """Run the first trades of a small market and show them; a new folder each time."""
     scenario = files("ufmi.scenario").joinpath("demo.toml")
-    _run(read_scenario(Path(str(scenario))), ledger, data, as_json)
+    _run(read_scenario(Path(str(scenario))), ledger, data, as_json, strict)
 
 
 @app.command()
@@ -99,15 +105,16 @@ def run(
     ledger: LedgerKind = "embedded",
     data: Folder = None,
     as_json: AsJson = False,
+    strict: Strict = False,
 ) -> None:
     """Run a scenario file, on the ledger in --data or on a new one that is thrown away."""
-    _run(read_scenario(scenario), ledger, data, as_json)
+    _run(read_scenario(scenario), ledger, data, as_json, strict)
 
 
-def _run(scenario: Scenario, ledger: str, data: Path | None, as_json: bool) -> None:
+def _run(scenario: Scenario, ledger: str, data: Path | None, as_json: bool, strict: bool) -> None:
     if ledger != "embedded":
         fail(f"there is no ledger {ledger!r}; there is: embedded", 2)
-    with _node_for(scenario, data) as (node, operators):
+    with _node_for(scenario, data, strict) as (node, operators):
         outcome = _with_progress(node, scenario, operators)
         if as_json:
             print_json(as_data(outcome))
@@ -131,16 +138,18 @@ def _with_progress(node: Node, scenario: Scenario, operators: list[Sm2PrivateKey
 
 
 @contextmanager
-def _node_for(scenario: Scenario, data: Path | None) -> Iterator[tuple[Node, list[Sm2PrivateKey]]]:
+def _node_for(
+    scenario: Scenario, data: Path | None, strict: bool
+) -> Iterator[tuple[Node, list[Sm2PrivateKey]]]:
     """The ledger in a folder, founded where there is none; without one in a passing folder."""
     passing = data is None
     folder = data or Path(tempfile.mkdtemp(prefix="ufmi-"))
     try:
         if (folder / "ledger" / "ledger.json").exists():
-            node = open_node(folder)
+            node = open_node(folder, strict)
         else:
             clock = ControlledClock(start_ms(scenario))
-            node = Node.create(folder, clock=clock, password=password())
+            node = Node.create(folder, clock=clock, password=password(), strict=strict)
         with node:
             yield node, operator_keys(folder)
     finally:
@@ -195,13 +204,14 @@ def submit(
     file: Annotated[Path, typer.Argument(help="A file of signed lines; - for standard input.")],
     data: Data = DATA_DEFAULT,
     as_json: AsJson = False,
+    strict: Strict = False,
 ) -> None:
     """Submit signed lines, one JSON object a line, and show what became of each."""
     raw = sys.stdin.read() if str(file) == "-" else _read(file)
     lines: list[Line] = [read_line(line) for line in raw.splitlines() if line.strip()]
     refused = False
     answers = []
-    with open_node(data) as node:
+    with open_node(data, strict) as node:
         for line in lines:
             answer = _submit_one(node, line)
             refused |= answer["code"] not in ("OK", "PENDING")
