@@ -103,6 +103,7 @@ class Node:
         in_flight: int = 0,
         random_bytes: RandomBytes = os.urandom,
         password: str | None = None,
+        strict: bool = False,
     ) -> Node:
         """Founds a UFMI in a folder that has none.
 
@@ -112,6 +113,7 @@ class Node:
             fabric: the connection folder of a Fabric network; an embedded ledger if not given.
             clock: the system's, or a controlled one for tests and demonstrations.
             password: protects the keys that are saved.
+            strict: execute everything again in a second process, and compare.
 
         Raises:
             LedgerError: there is one already, in the folder or on the network.
@@ -145,13 +147,14 @@ class Node:
                 used = ledger.clock
             write_file(folder / "fabric.json", msgspec.json.encode(place))
         else:
-            used = _create_embedded(folder, found, clock, random_bytes)
+            used = _create_embedded(folder, found, clock, random_bytes, strict)
         return cls.open(
             folder,
             clock=used,
             in_flight=in_flight,
             random_bytes=random_bytes,
             password=password,
+            strict=strict,
         )
 
     @classmethod
@@ -163,6 +166,7 @@ class Node:
         in_flight: int = 0,
         random_bytes: RandomBytes = os.urandom,
         password: str | None = None,
+        strict: bool = False,
     ) -> Node:
         """Opens a UFMI. A ledger founded on a controlled clock goes on with one.
 
@@ -173,7 +177,7 @@ class Node:
             LedgerError: the Fabric network cannot be reached.
         """
         folder = Path(folder)
-        ledger = _open_ledger(folder, clock, random_bytes)
+        ledger = _open_ledger(folder, clock, random_bytes, strict)
         try:
             if clock is None:
                 _take_clock(ledger)
@@ -278,11 +282,14 @@ def _create_embedded(
     found: Callable[[Ledger, Identity], None],
     clock: Clock | None,
     random_bytes: RandomBytes,
+    strict: bool,
 ) -> Clock:
     # Made aside and moved into its place when it is whole: founding can be interrupted.
     aside = folder / "ledger.new"
     shutil.rmtree(aside, ignore_errors=True)
-    with EmbeddedLedger.create(aside, CONTRACTS, clock=clock, random_bytes=random_bytes) as ledger:
+    with EmbeddedLedger.create(
+        aside, CONTRACTS, clock=clock, random_bytes=random_bytes, strict=strict
+    ) as ledger:
         found(ledger, ledger.enrol(OPERATOR, FRONTEND_MEMBER))
         used = ledger.clock
     aside.rename(folder / "ledger")
@@ -316,12 +323,18 @@ def _fabric(
         ledger.close()
 
 
-def _open_ledger(folder: Path, clock: Clock | None, random_bytes: RandomBytes) -> Ledger:
+def _open_ledger(
+    folder: Path, clock: Clock | None, random_bytes: RandomBytes, strict: bool
+) -> Ledger:
     try:
         raw = (folder / "fabric.json").read_bytes()
     except FileNotFoundError:
         return EmbeddedLedger.open(
-            folder / "ledger", CONTRACTS, clock=clock or SystemClock(), random_bytes=random_bytes
+            folder / "ledger",
+            CONTRACTS,
+            clock=clock or SystemClock(),
+            random_bytes=random_bytes,
+            strict=strict,
         )
     try:
         place = msgspec.json.decode(raw, type=_FabricPlace)

@@ -25,6 +25,9 @@ Data = Annotated[
     typer.Option("--data", envvar=DATA_VARIABLE, help="The data folder.", show_default="data"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Execute everything again elsewhere, and compare.")
+]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -34,9 +37,9 @@ def password() -> str | None:
     return os.environ.get(PASSWORD_VARIABLE) or None
 
 
-def open_node(data: Path) -> Node:
+def open_node(data: Path, strict: bool = False) -> Node:
     """The UFMI in a data folder. Raises NotFound, LedgerInUse, StoreCorrupted."""
-    return Node.open(data, password=password())
+    return Node.open(data, password=password(), strict=strict)
 
 
 def guarded(command: _Command) -> _Command:

@@ -22,6 +22,7 @@ from ufmi.cli.common import (
     DATA_DEFAULT,
     AsJson,
     Data,
+    Strict,
     fail,
     guarded,
     open_node,
@@ -86,10 +87,15 @@ def version() -> None:
 
 @app.command()
 @guarded
-def demo(ledger: LedgerKind = "embedded", data: Folder = None, as_json: AsJson = False) -> None:
+def demo(
+    ledger: LedgerKind = "embedded",
+    data: Folder = None,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
     """Run the first trades of a small market and show them; a new folder each time."""
     scenario = files("ufmi.scenario").joinpath("demo.toml")
-    _run(read_scenario(Path(str(scenario))), ledger, data, as_json)
+    _run(read_scenario(Path(str(scenario))), ledger, data, as_json, strict)
 
 
 @app.command()
@@ -99,14 +105,15 @@ def run(
     ledger: LedgerKind = "embedded",
     data: Folder = None,
     as_json: AsJson = False,
+    strict: Strict = False,
 ) -> None:
     """Run a scenario file, on the ledger in --data or on a new one that is thrown away."""
-    _run(read_scenario(scenario), ledger, data, as_json)
+    _run(read_scenario(scenario), ledger, data, as_json, strict)
 
 
-def _run(scenario: Scenario, ledger: str, data: Path | None, as_json: bool) -> None:
+def _run(scenario: Scenario, ledger: str, data: Path | None, as_json: bool, strict: bool) -> None:
     check_ledger(ledger)
-    with node_for(scenario, ledger, data) as (node, operators):
+    with node_for(scenario, ledger, data, strict) as (node, operators):
         outcome = _with_progress(node, scenario, operators)
         if as_json:
             print_json(as_data(outcome))
@@ -179,13 +186,14 @@ def submit(
     file: Annotated[Path, typer.Argument(help="A file of signed lines; - for standard input.")],
     data: Data = DATA_DEFAULT,
     as_json: AsJson = False,
+    strict: Strict = False,
 ) -> None:
     """Submit signed lines, one JSON object a line, and show what became of each."""
     raw = sys.stdin.read() if str(file) == "-" else _read(file)
     lines: list[Line] = [read_line(line) for line in raw.splitlines() if line.strip()]
     refused = False
     answers = []
-    with open_node(data) as node:
+    with open_node(data, strict) as node:
         for line in lines:
             answer = _submit_one(node, line)
             refused |= answer["code"] not in ("OK", "PENDING")

@@ -29,7 +29,7 @@ def check_ledger(ledger: str) -> None:
 
 @contextmanager
 def node_for(
-    scenario: Scenario, ledger: str, data: Path | None
+    scenario: Scenario, ledger: str, data: Path | None, strict: bool = False
 ) -> Iterator[tuple[Node, list[Sm2PrivateKey]]]:
     """The node in a folder, founded where there is none; without one in a passing folder.
 
@@ -39,7 +39,7 @@ def node_for(
     try:
         with (
             running_network(ledger, folder) as connection,
-            _node(scenario, folder, connection) as (node),
+            _node(scenario, folder, connection, strict) as node,
         ):
             if node.ledger.kind != ledger:
                 raise LedgerError(f"the ledger in {folder} is {node.ledger.kind}, not {ledger}")
@@ -49,11 +49,11 @@ def node_for(
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _node(scenario: Scenario, folder: Path, connection: Path | None) -> Node:
+def _node(scenario: Scenario, folder: Path, connection: Path | None, strict: bool) -> Node:
     if has_ledger(folder):
-        return open_node(folder)
+        return open_node(folder, strict)
     clock = ControlledClock(start_ms(scenario))
-    return Node.create(folder, fabric=connection, clock=clock, password=password())
+    return Node.create(folder, fabric=connection, clock=clock, password=password(), strict=strict)
 
 
 @contextmanager

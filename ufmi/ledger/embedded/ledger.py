@@ -29,6 +29,7 @@ from ufmi.ledger.embedded.channel import EmbeddedChannel
 from ufmi.ledger.embedded.genesis import config_envelope
 from ufmi.ledger.embedded.orderer import Orderer
 from ufmi.ledger.embedded.peer import Peers
+from ufmi.ledger.embedded.strict import SecondProcess
 from ufmi.ledger.embedded.topology import DEFAULT, Topology
 from ufmi.ledger.identity import Identity
 from ufmi.ledger.msp import Membership
@@ -53,13 +54,18 @@ class EmbeddedLedger:
         contracts: Contracts,
         clock: Clock | None = None,
         random_bytes: RandomBytes = os.urandom,
+        strict: bool = False,
     ) -> None:
         """Opens a folder that `create` made.
+
+        Args:
+            strict: execute once for each endorsing organisation, in a second process, and compare.
 
         Raises:
             NotFound: there is no ledger.
             LedgerInUse: another process has it open.
             StoreCorrupted: its files contradict themselves.
+            LedgerError: strict, and the second process cannot import a contract.
         """
         self.folder = folder
         self.clock: Clock = clock or SystemClock()
@@ -71,7 +77,10 @@ class EmbeddedLedger:
         self._channels: dict[str, EmbeddedChannel] = {}
         self._orderers: dict[str, Orderer] = {}
         self._peers: dict[str, Peers] = {}
+        self.second: SecondProcess | None = None
         try:
+            if strict:
+                self.second = SecondProcess(contracts)
             for name in self.topology.channels:
                 self._open_channel(name, dict(contracts.get(name, {})))
         except BaseException:
@@ -87,6 +96,7 @@ class EmbeddedLedger:
         topology: Topology = DEFAULT,
         clock: Clock | None = None,
         random_bytes: RandomBytes = os.urandom,
+        strict: bool = False,
     ) -> EmbeddedLedger:
         """Makes a ledger in a folder that has none: organisations, identities, block 0.
 
@@ -106,7 +116,7 @@ class EmbeddedLedger:
             else:
                 organisation.enrol("peer0", "peer")
         write_file(folder / "ledger.json", msgspec.json.encode(topology), 0o644)
-        return cls(folder, contracts, clock, random_bytes)
+        return cls(folder, contracts, clock, random_bytes, strict)
 
     @classmethod
     def open(
@@ -115,9 +125,10 @@ class EmbeddedLedger:
         contracts: Contracts,
         clock: Clock | None = None,
         random_bytes: RandomBytes = os.urandom,
+        strict: bool = False,
     ) -> EmbeddedLedger:
         """Opens an existing ledger; see the constructor."""
-        return cls(Path(folder), contracts, clock, random_bytes)
+        return cls(Path(folder), contracts, clock, random_bytes, strict)
 
     def _open_channel(self, name: str, contracts: dict[str, Contract]) -> None:
         topology = self.topology.channels[name]
@@ -147,7 +158,7 @@ class EmbeddedLedger:
             )
         self._orderers[name] = Orderer(channel)
         peers = {msp: self.identity(msp, "peer0") for msp in topology.organisations}
-        self._peers[name] = Peers(channel, peers)
+        self._peers[name] = Peers(channel, peers, self.second)
 
     def newest_time(self) -> int:
         """The time of the newest transaction, before which the clock must not go on."""
@@ -291,6 +302,8 @@ class EmbeddedLedger:
             for channel in self._channels.values():
                 channel.close()
         finally:
+            if self.second is not None:
+                self.second.close()
             self._lock.release()
 
     def __enter__(self) -> EmbeddedLedger:

@@ -23,6 +23,7 @@ from ufmi.ledger import policy
 from ufmi.ledger.embedded import rwset
 from ufmi.ledger.embedded.channel import RECENT_MAX, EmbeddedChannel
 from ufmi.ledger.embedded.simulator import Simulation
+from ufmi.ledger.embedded.strict import Outcome, SecondProcess
 from ufmi.ledger.embedded.validator import OwnEndorsement
 from ufmi.ledger.identity import Identity
 from ufmi.ledger.proposals import (
@@ -40,9 +41,15 @@ _log = structlog.get_logger("ufmi.ledger")
 class Peers:
     """The endorsing peers of one channel, one an organisation."""
 
-    def __init__(self, channel: EmbeddedChannel, peers: dict[str, Identity]) -> None:
+    def __init__(
+        self,
+        channel: EmbeddedChannel,
+        peers: dict[str, Identity],
+        second: SecondProcess | None = None,  # strict mode, if there is one
+    ) -> None:
         self._channel = channel
         self._peers = peers
+        self._second = second
         # The fewest that meet each contract's policy; found once, since policies do not change.
         self._groups: dict[str, tuple[str, ...]] = {}
 
@@ -69,7 +76,12 @@ class Peers:
             raise EndorseError("the transaction id was used before", transaction_id=call.tx_id)
         try:
             endorsers = self._endorsers(call.contract, organisations)
-            payload, simulation = self._simulate(call)
+            if self._second is None:
+                payload, simulation = self._simulate(call)
+            else:
+                payload, simulation = self._simulate_each(call, len(endorsers), self._second)
+        except EndorseError:
+            raise
         except UfmiError as problem:
             raise _failed(EndorseError, call, problem) from problem
         sets = simulation.result()
@@ -137,6 +149,18 @@ class Peers:
                     traceback=traceback.format_exc(),
                 )
                 raise LedgerError(failure_text(problem)) from problem
+        return payload, simulation
+
+    def _simulate_each(
+        self, call: Call, times: int, second: SecondProcess
+    ) -> tuple[bytes, Simulation]:
+        """The call once for each endorser, all on the same state: here first, then elsewhere."""
+        channel = self._channel
+        with channel.lock:
+            payload, simulation = self._simulate(call)
+            first = Outcome(payload, simulation.result(), simulation.event)
+            for _ in range(1, times):
+                second.repeat(call, first, Simulation(call, channel.store, channel.history))
         return payload, simulation
 
     def _endorsers(self, contract: str, organisations: Sequence[str]) -> list[Identity]:
