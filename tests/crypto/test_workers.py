@@ -75,6 +75,24 @@ def test_a_worker_that_ended_answers_nothing_and_the_other_goes_on(workers: Work
     assert workers.verify(items_of(3)) == verdicts_of(3)
 
 
+def test_what_broke_off_is_never_taken_for_the_next_answer(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    worker = workers._idle.get()
+    workers._idle.put(worker)
+    workers.verify([])  # the other one; now the first is next again
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "_answers", type("Pipe", (), {"read": fail})())
+        with pytest.raises(MemoryError):
+            workers.verify(items_of(1))
+    workers.verify([])
+    with pytest.raises(OSError, match="ended"):
+        workers.verify(items_of(2))
+
+
 def test_closing_ends_them_and_they_answer_no_more(workers: Workers) -> None:
     before = workers.process_ids()
     workers.close()

@@ -36,7 +36,7 @@ class _Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._requests, self._answers = self._process.stdin, self._process.stdout
-        self.ended = False
+        self._usable = True
 
     @property
     def process_id(self) -> int:
@@ -44,19 +44,22 @@ class _Worker:
 
     def ask(self, items: Sequence[Signed]) -> list[bool]:
         """Raises OSError if the process does not answer."""
-        if self.ended:
+        if not self._usable:
             raise OSError("a process that verifies signatures has ended")
+        # Until the answer is read whole: the rest of it must never count as the next one.
+        self._usable = False
         data = _encoder.encode(items)
         self._requests.write(LENGTH.pack(len(data)) + data)
         self._requests.flush()
         verdicts = self._answers.read(len(items) + 1)
         if len(verdicts) != len(items) + 1:
             raise OSError("a process that verifies signatures has ended")
+        self._usable = True
         return [verdict == 1 for verdict in verdicts[1:]]
 
     def end(self) -> None:
         """Ends the process and waits for that."""
-        self.ended = True
+        self._usable = False
         self._process.kill()
         self._process.wait()
         self._answers.close()
