@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import cast
 
 import msgspec
 
@@ -24,9 +24,9 @@ from chaincode.udl.run import (
     signer_record,
 )
 from ufmi.contract import Context
-from ufmi.crypto import Signed, sm3_hex, verify_many
-from ufmi.errors import ContractFailure, MalformedText
-from ufmi.protocol import Code, Entry, Message, Result, message_of, read_line
+from ufmi.crypto import Signed, verify_many
+from ufmi.errors import ContractFailure
+from ufmi.protocol import Code, Entry, Message, Result, SignedMessage, read_signed
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import Network, Outcome
 
@@ -36,15 +36,8 @@ __all__ = ["assets", "funds", "governance", "holdings", "orders", "settlement", 
 _header_decoder = msgspec.json.Decoder(list[Entry])
 
 
-class Item(NamedTuple):
-    """A line that is a message, ready to run."""
-
-    entry: Entry
-    message: Message
-    identity: str
-    text: bytes
-    signature: bytes
-    digest: str
+# A line that is a message, or the result that refuses it.
+Item = SignedMessage | Result
 
 
 def read_header(raw: bytes, lines: int) -> list[Entry]:
@@ -65,40 +58,20 @@ def read_header(raw: bytes, lines: int) -> list[Entry]:
     return entries
 
 
-def read_message(raw: bytes) -> tuple[Message, bytes, bytes] | Result:
-    """Message, text and signature of a line; or the result that refuses it."""
-    try:
-        line = read_line(raw)
-        signature = bytes.fromhex(line.signature)
-    except MalformedText as problem:
-        return Result("", Code.MALFORMED, problem.message)
-    except ValueError:
-        return Result("", Code.MALFORMED, "the signature is not hexadecimal")
-    message = message_of(line.text)
-    # Most are messages, and asking for the exact type is cheaper than asking for the base.
-    if type(message) is Result:
-        return message
-    return cast(Message, message), line.text.encode(), signature
-
-
 def execute(context: Context, header: bytes, lines: Sequence[bytes]) -> list[Result]:
     """Runs all lines. Raises ContractFailure where the batch as a whole is not in order."""
     entries = read_header(header, len(lines))
     if max(entry.time for entry in entries) > context.timestamp_ms:
         raise ContractFailure("the transaction is older than an arrival in it")
-    read = [read_message(line) for line in lines]
-    items = [
-        Item(entry, one[0], one[0].identity, one[1], one[2], sm3_hex(one[1]))
-        if isinstance(one, tuple)
-        else one
-        for entry, one in zip(entries, read, strict=True)
-    ]
-    _declare(context, [item for item in items if isinstance(item, Item)])
+    items = [read_signed(line) for line in lines]
+    _declare(context, entries, items)
     network = authorised(context)
     checks = Checks(context, network, items)
     return [
-        _run(context, at, item, checks) if isinstance(item, Item) else item
-        for at, item in enumerate(items)
+        _run(context, at, entry, item, checks)
+        if type(item) is SignedMessage
+        else cast(Result, item)
+        for at, (entry, item) in enumerate(zip(entries, items, strict=True))
     ]
 
 
@@ -120,32 +93,33 @@ def authorised(context: Context) -> Network:
     return network
 
 
-def _declare(context: Context, items: list[Item]) -> None:
+def _declare(context: Context, entries: list[Entry], items: list[Item]) -> None:
     reads: list[str] = [state.NETWORK]
     writes: list[str] = []
-    for item in items:
-        keys = item.message.keys(item.entry)
-        reads += keys.reads
-        writes += keys.writes
+    for entry, item in zip(entries, items, strict=True):
+        if type(item) is SignedMessage:
+            keys = item.message.keys(entry)
+            reads += keys.reads
+            writes += keys.writes
     context.declare(reads, writes)
 
 
 class Checks:
     """The verdicts on all signatures of a batch, verified in bulk."""
 
-    def __init__(self, context: Context, network: Network, items: Sequence[Item | Result]) -> None:
+    def __init__(self, context: Context, network: Network, items: Sequence[Item]) -> None:
         self._known: dict[str, tuple[object, Signatory | None]] = {}
         self._keys: dict[int, str] = {}  # place of a line → the sender's key when it was read
         wanted: list[Signed] = []
         places: list[tuple[int, int]] = []  # where a line's verdicts begin, and their number
         for at, item in enumerate(items):
             begin = len(wanted)
-            if isinstance(item, Item):
+            if type(item) is SignedMessage:
                 signatory = self.signatory(context, network, item.message.sender)
                 if signatory is not None:
                     self._keys[at] = signatory.key
                     wanted.append((_raw_key(signatory.key), item.text, item.signature))
-                wanted += _claims(item)
+                wanted += _claims(item.message)
             places.append((begin, len(wanted)))
         self._places = places
         self._verdicts = verify_many(wanted)
@@ -160,7 +134,7 @@ class Checks:
         self._known[sender] = (record, found)
         return found
 
-    def sender(self, at: int, item: Item, signatory: Signatory) -> bool:
+    def sender(self, at: int, item: SignedMessage, signatory: Signatory) -> bool:
         """Whether the sender's key of this moment signed the line at a place."""
         if self._keys.get(at) == signatory.key:
             return self._verdicts[self._places[at][0]]
@@ -176,14 +150,14 @@ class Checks:
 _raw_key = lru_cache(maxsize=4_096)(bytes.fromhex)
 
 
-def _claims(item: Item) -> list[Signed]:
+def _claims(message: Message) -> list[Signed]:
     return [
         (bytes.fromhex(claim.public_key), claim.text.encode(), bytes.fromhex(claim.signature))
-        for claim in item.message.claims()
+        for claim in message.claims()
     ]
 
 
-def _run(context: Context, at: int, item: Item, checks: Checks) -> Result:
+def _run(context: Context, at: int, entry: Entry, item: SignedMessage, checks: Checks) -> Result:
     """Authenticates one message, executes it within a savepoint and records its result."""
     message, identity = item.message, item.identity
     network = context.get(state.NETWORK, Network)
@@ -200,7 +174,7 @@ def _run(context: Context, at: int, item: Item, checks: Checks) -> Result:
         return Result(identity, first.code, first.detail, dict(first.data), repeated=True)
     if signatory.revoked:
         return Result(identity, Code.KEY_REVOKED, f"the key of {message.sender} is revoked")
-    run = Run(context, network, item.entry, item.digest, signatory, context.timestamp_ms)
+    run = Run(context, network, entry, item.digest, signatory, context.timestamp_ms)
     try:
         with context.savepoint():
             _check_terms(run, item, checks.claims(at))
@@ -210,14 +184,12 @@ def _run(context: Context, at: int, item: Item, checks: Checks) -> Result:
         result = Result(identity, refusal.code, refusal.detail, refusal.data)
     context.put(
         state.result(identity),
-        Outcome(
-            item.digest, item.entry.number, item.entry.time, result.code, result.detail, result.data
-        ),
+        Outcome(item.digest, entry.number, entry.time, result.code, result.detail, result.data),
     )
     return result
 
 
-def _check_terms(run: Run, item: Item, claims_hold: bool) -> None:
+def _check_terms(run: Run, item: SignedMessage, claims_hold: bool) -> None:
     """What holds for every message before its own rules."""
     message = item.message
     if message.network != run.network.digest:

@@ -131,6 +131,7 @@ def test_functions_are_those_that_are_marked() -> None:
         "all": "evaluate",
         "buy": "submit",
         "cheat": "evaluate",
+        "describe": "evaluate",
         "look_around": "submit",
         "look_behind": "submit",
         "ride": "submit",

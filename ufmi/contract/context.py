@@ -93,16 +93,13 @@ def decode_record(raw: bytes, kind: type[_Record]) -> _Record:
     return found
 
 
-class _Slot:
+class _Slot(msgspec.Struct, gc=False):
     """A key: what was read, what it is now, whether it may be written."""
 
-    __slots__ = ("raw", "read", "value", "writable")
-
-    def __init__(self, writable: bool) -> None:
-        self.raw: Any = None  # bytes; None: nothing there; _MISSING: not read
-        self.read: Any = _MISSING  # the record that `raw` holds, once it was asked for
-        self.value: Any = _MISSING  # the record as it is now
-        self.writable = writable
+    writable: bool
+    raw: Any = None  # bytes; None: nothing there; _MISSING: not read
+    read: Any = _MISSING  # the record that `raw` holds, once it was asked for
+    value: Any = _MISSING  # the record as it is now
 
 
 _Undo = list[tuple[_Slot, Any]]

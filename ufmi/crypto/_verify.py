@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -21,7 +22,8 @@ class SignatureCache:
     """
 
     def __init__(self, entries_max: int = CACHE_ENTRIES_MAX) -> None:
-        self._known: dict[bytes, None] = {}
+        # A plain dict looks through the places of all that have left to find its oldest.
+        self._known: OrderedDict[bytes, None] = OrderedDict()
         self._entries_max = entries_max
         # Salted, so that nobody can prepare entries that collide.
         self._salt = os.urandom(16)
@@ -39,9 +41,8 @@ class SignatureCache:
         return name in self._known
 
     def add(self, name: bytes) -> None:
-        while len(self._known) >= self._entries_max:
-            # Another thread may have taken the oldest already.
-            self._known.pop(next(iter(self._known)), None)
+        if len(self._known) >= self._entries_max:
+            self._known.popitem(last=False)
         self._known[name] = None
 
     def clear(self) -> None:

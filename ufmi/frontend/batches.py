@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import cached_property
 
+import msgspec
+
+from ufmi.frontend.pending import Pending
 from ufmi.frontend.receipts import Receipt
 from ufmi.protocol import Entry, Keys, Line, Message, Result
 
@@ -16,8 +17,7 @@ BYTES_MAX = 512 * 1024
 WINDOW = 2_000
 
 
-@dataclass
-class Executed:
+class Executed(msgspec.Struct):
     """A message with its result and where it stands."""
 
     result: Result
@@ -25,8 +25,7 @@ class Executed:
     transaction_id: str
 
 
-@dataclass(eq=False)
-class Queued:
+class Queued(msgspec.Struct, eq=False, dict=True):
     """A message on its way to the ledger."""
 
     entry: Entry
@@ -34,7 +33,7 @@ class Queued:
     signed: Line
     line: bytes  # the same, as `execute` takes it
     receipt: Receipt | None
-    done: Future[Executed] = field(default_factory=Future)
+    done: Pending[Executed] = msgspec.field(default_factory=Pending)
 
     @cached_property
     def keys(self) -> Keys:

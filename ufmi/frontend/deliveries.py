@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ import msgspec
 from ufmi.ledger import Block, BlockTransaction
 from ufmi.protocol import UNRECORDED, Entry, Form, Line, Message, Result, decode
 
+_encoder = msgspec.json.Encoder()
 _entries = msgspec.json.Decoder(list[Entry])
 _results = msgspec.json.Decoder(list[Result])
 _line = msgspec.json.Decoder(Line)
@@ -95,6 +95,4 @@ def deliveries_of(block: Block) -> list[Delivery]:
 
 def header(entries: list[Entry]) -> bytes:
     """The batch header that `execute` takes first."""
-    return json.dumps(
-        [[entry.number, entry.time, entry.user] for entry in entries], separators=(",", ":")
-    ).encode()
+    return _encoder.encode(entries)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from ufmi.crypto import Signer
@@ -24,12 +23,13 @@ from ufmi.frontend.documents import Documents
 from ufmi.frontend.expiry import Expirer, deadline_of, open_deadlines
 from ufmi.frontend.journal import Arrival, Journal
 from ufmi.frontend.outbox import Handler, Outbox
+from ufmi.frontend.pending import Pending
 from ufmi.frontend.progress import Progress
 from ufmi.frontend.receipts import Arrived, Receipt, Receipts
 from ufmi.frontend.runner import Runner, SetAsideList
 from ufmi.frontend.view import LedgerView
 from ufmi.ledger import Gateway
-from ufmi.protocol import Entry, Line, Message, Result, decode
+from ufmi.protocol import Entry, Line, Message, Result, SignedMessage, decode, remember
 from ufmi.protocol.codes import user_id
 from ufmi.protocol.users import X1
 from ufmi.system import Clock
@@ -40,13 +40,12 @@ SUBMIT_MAX = 1_000
 _log = structlog.get_logger("ufmi.frontend")
 
 
-@dataclass(frozen=True)
-class Ticket:
+class Ticket(msgspec.Struct, frozen=True):
     """What the sender of one message holds: a receipt, or the reason of the refusal."""
 
     receipt: Receipt | None
     refusal: Result | None = None
-    done: Future[Executed] | None = None
+    done: Pending[Executed] | None = None
 
     def outcome(self, timeout: float | None = 60.0) -> Executed:
         """Waits for the message's result.
@@ -159,9 +158,7 @@ class Frontend:
         with self._lock:
             queued = self._take_in(accepted) if accepted else []
             taken = iter([Ticket(item.receipt, None, item.done) for item in queued])
-            tickets = [
-                Ticket(None, one) if isinstance(one, Result) else next(taken) for one in checked
-            ]
+            tickets = [Ticket(None, one) if type(one) is Result else next(taken) for one in checked]
             self._show(lines, tickets)
             self._dispatcher.enqueue(queued)
         if not self._threaded:
@@ -198,33 +195,39 @@ class Frontend:
         self._progress.take_in(self._next_number)
         self._journal.append(arrivals)
         self._next_number += len(arrivals)
-        network = accepted[0].message.network
+        network = accepted[0].signed.message.network
         arrived = [
-            Arrived(arrival.number, now, one.digest)
+            Arrived(arrival.number, now, one.signed.digest)
             for arrival, one in zip(arrivals, accepted, strict=True)
         ]
         group = Receipts(network, tuple(arrived))
         signature = self._signer.sign(group.text().encode()).hex()
         return [
             self._queued(
-                arrival, Receipt(arrival.number, now, one.digest, group, signature), one.message
+                arrival,
+                Receipt(arrival.number, now, one.signed.digest, group, signature),
+                one.signed,
             )
             for arrival, one in zip(arrivals, accepted, strict=True)
         ]
 
     def _queued(
-        self, arrival: Arrival, receipt: Receipt | None, message: Message | None = None
+        self, arrival: Arrival, receipt: Receipt | None, signed: SignedMessage | None = None
     ) -> Queued:
-        found = message or decode(arrival.text)
-        if not isinstance(found, Message):
-            raise FrontendError(f"arrival {arrival.number} is no message")
+        line = Line(arrival.text, arrival.signature)
+        if signed is not None:
+            found, raw = signed.message, remember(line, signed)
+        else:
+            decoded = decode(arrival.text)
+            if not isinstance(decoded, Message):
+                raise FrontendError(f"arrival {arrival.number} is no message")
+            found, raw = decoded, line.encode()
         user = ""
-        if isinstance(found, X1) and not found.unified:
+        if type(found) is X1 and not found.unified:
             user = user_id(self._next_user)
             self._next_user += 1
         entry = Entry(arrival.number, arrival.time, user)
-        line = Line(arrival.text, arrival.signature)
-        return Queued(entry, found, line, line.encode(), receipt)
+        return Queued(entry, found, line, raw, receipt)
 
     def _expire(self) -> None:
         """Sends `EXPIRE` for what is due."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple, cast
 
 from ufmi.crypto import Signed, sm3_hex, verify_many
 from ufmi.frontend.view import LedgerView
-from ufmi.protocol import Code, Line, Message, Result, message_of
+from ufmi.protocol import Code, Line, Message, Result, Role, SignedMessage, message_of
+from ufmi.protocol.records import Network
 
 
 class Accepted(NamedTuple):
     """A message that passed."""
 
     line: Line
-    message: Message
-    digest: str
+    signed: SignedMessage
 
 
 def check(lines: Sequence[Line], view: LedgerView, now_ms: int) -> list[Accepted | Result]:
@@ -23,39 +24,47 @@ def check(lines: Sequence[Line], view: LedgerView, now_ms: int) -> list[Accepted
     outcomes: list[Accepted | Result] = []
     wanted: list[Signed] = []
     owners: list[int] = []
+    network = view.network
+    signatory_of = cache(view.signatory)  # most of a group come from few senders
     for at, line in enumerate(lines):
-        outcome, signatures = _check_one(line, view, now_ms)
+        outcome, signatures = _check_one(line, network, signatory_of, now_ms)
         outcomes.append(outcome)
         wanted += signatures
         owners += [at] * len(signatures)
     for at, signed, good in zip(owners, wanted, verify_many(wanted), strict=True):
         one = outcomes[at]
         if not good and isinstance(one, Accepted):
-            own = signed[1] == one.line.text.encode()
+            own = signed[1] == one.signed.text
             outcomes[at] = Result(
-                one.message.identity,
+                one.signed.identity,
                 Code.SIGNATURE_INVALID if own else Code.PROOF_INVALID,
-                f"not signed by {one.message.sender}"
+                f"not signed by {one.signed.message.sender}"
                 if own
                 else "a signature carried in the text does not hold",
             )
     return outcomes
 
 
-def _check_one(line: Line, view: LedgerView, now_ms: int) -> tuple[Accepted | Result, list[Signed]]:
+def _check_one(
+    line: Line,
+    network: Network | None,
+    signatory_of: Callable[[str], tuple[Role, str, bool] | None],
+    now_ms: int,
+) -> tuple[Accepted | Result, list[Signed]]:
     message = message_of(line.text)
-    if isinstance(message, Result):
+    # By exact type, which is cheaper to ask for than the base of the other.
+    if type(message) is Result:
         return message, []
+    message = cast(Message, message)
 
     def refused(code: Code, detail: str) -> tuple[Result, list[Signed]]:
         return Result(message.identity, code, detail), []
 
-    network = view.network
     if network is None or message.network != network.digest:
         return refused(Code.WRONG_NETWORK, "the text was signed for another ledger")
     if message.valid_until < now_ms:
         return refused(Code.EXPIRED, f"valid until {message.valid_until}, it is {now_ms}")
-    signatory = view.signatory(message.sender)
+    signatory = signatory_of(message.sender)
     if signatory is None:
         return refused(Code.SIGNER_UNKNOWN, f"{message.sender} is not known here")
     role, key, revoked = signatory
@@ -74,7 +83,7 @@ def _check_one(line: Line, view: LedgerView, now_ms: int) -> tuple[Accepted | Re
     for claim in message.claims():
         claimed = (claim.text.encode(), bytes.fromhex(claim.signature))
         signatures.append((bytes.fromhex(claim.public_key), *claimed))
-    return Accepted(line, message, sm3_hex(text)), signatures
+    return Accepted(line, SignedMessage.of(message, text, signature)), signatures
 
 
 def documents_fit(line: Line, message: Message) -> bool:

@@ -5,7 +5,15 @@ Importing the package registers every form.
 
 from ufmi.protocol import assets, funds, governance, holdings, orders, settlement, users
 from ufmi.protocol.kinds import AMOUNT_MAX, Role, Side
-from ufmi.protocol.lines import Line, message_of, read_line, sign
+from ufmi.protocol.lines import (
+    Line,
+    SignedMessage,
+    message_of,
+    read_line,
+    read_signed,
+    remember,
+    sign,
+)
 from ufmi.protocol.message import (
     FORMS,
     Claim,
@@ -34,6 +42,7 @@ __all__ = [
     "Result",
     "Role",
     "Side",
+    "SignedMessage",
     "TooLong",
     "UnknownName",
     "assets",
@@ -44,6 +53,8 @@ __all__ = [
     "message_of",
     "orders",
     "read_line",
+    "read_signed",
+    "remember",
     "settlement",
     "sign",
     "users",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import cast
 
 import msgspec
@@ -71,6 +72,55 @@ def message_of(text: str) -> Message | Result:
     if not form.ROLES:
         return Result("", Code.UNKNOWN_MESSAGE, f"{form.NAME} is not sent to UFMI")
     return cast(Message, form)
+
+
+class SignedMessage(msgspec.Struct, frozen=True, gc=False):
+    """What a line holds, read."""
+
+    message: Message
+    identity: str
+    text: bytes
+    signature: bytes  # DER
+    digest: str  # SM3 of the text
+
+    @classmethod
+    def of(cls, message: Message, text: bytes, signature: bytes) -> SignedMessage:
+        return cls(message, message.identity, text, signature, sm3_hex(text))
+
+
+def read_signed(raw: bytes) -> SignedMessage | Result:
+    """What a line without documents holds; or the result that refuses it."""
+    known = _memo.pop(raw, None)
+    if known is not None:
+        return known
+    try:
+        line = read_line(raw)
+        signature = bytes.fromhex(line.signature)
+    except MalformedText as problem:
+        return Result("", Code.MALFORMED, problem.message)
+    except ValueError:
+        return Result("", Code.MALFORMED, "the signature is not hexadecimal")
+    message = message_of(line.text)
+    # Most are messages, and asking for the exact type is cheaper than asking for the base.
+    if type(message) is Result:
+        return message
+    return SignedMessage.of(cast(Message, message), line.text.encode(), signature)
+
+
+_MEMO_MAX = 20_000
+_MEMO_BYTES_MAX = 2_048
+# Lines that this process has read and is about to execute; what they hold follows from them alone.
+_memo: OrderedDict[bytes, SignedMessage] = OrderedDict()
+
+
+def remember(line: Line, signed: SignedMessage) -> bytes:
+    """The bytes of a line without documents. `read_signed` need not read them again, once."""
+    raw = line.encode()
+    if len(raw) <= _MEMO_BYTES_MAX:
+        if len(_memo) >= _MEMO_MAX:
+            _memo.popitem(last=False)
+        _memo[raw] = signed
+    return raw
 
 
 def sign(message: Message, signer: Signer, documents: tuple[str, ...] = ()) -> Line:

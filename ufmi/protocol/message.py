@@ -152,21 +152,13 @@ def message(name: str, *roles: Role) -> Callable[[_Message], _Message]:
     return register
 
 
-_MEMO_MAX = 20_000
-_MEMO_BYTES_MAX = 2_048
-_memo: dict[str, Form] = {}
-
-
 def decode(text: str) -> Form:
-    """The form that a text states. Forms are immutable, so recent ones are shared.
+    """The form that a text states.
 
     Raises:
         MalformedText: not in the one form, too long, or of unknown name.
         InvalidField: a field breaks its rule.
     """
-    known = _memo.get(text)
-    if known is not None:
-        return known
     try:
         size = len(text.encode())
     except UnicodeEncodeError as problem:
@@ -177,17 +169,7 @@ def decode(text: str) -> Form:
     cls = FORMS.get(name)
     if cls is None:
         raise UnknownName(f"there is no message named {name}")
-    made = cls.of_fields(fields)
-    if len(_memo) >= _MEMO_MAX:
-        _memo.clear()
-    if size <= _MEMO_BYTES_MAX:
-        _memo[text] = made
-    return made
-
-
-def forget() -> None:
-    """Drops the recent forms, so that a benchmark decodes each text itself."""
-    _memo.clear()
+    return cls.of_fields(fields)
 
 
 class TooLong(MalformedText):
