@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from network import binaries
 from tests.ledger import kv
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.serve import Limits, Places, Server, write_connection
 
 from .client import Client
+from .fabric import Peer, require
 
 
 @dataclass
@@ -69,3 +71,15 @@ def client_of(served: Served) -> Iterator[Callable[..., Client]]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def fabric(request: pytest.FixtureRequest) -> binaries.Fabric:
+    """One version of Fabric's programs; see `fabric.versions`."""
+    return require(request.param)
+
+
+@pytest.fixture
+def peer(fabric: binaries.Fabric, served: Served, tmp_path: Path) -> Peer:
+    """The command `peer` as a client of the first organisation."""
+    return Peer(fabric, served.connection, kv.A, tmp_path)

@@ -5,7 +5,7 @@ Needs the extra `fabric` (grpcio), so nothing else of the ledger imports this pa
 
 from ufmi.ledger.embedded.serve.connection import write_connection
 from ufmi.ledger.embedded.serve.limits import Limits
-from ufmi.ledger.embedded.serve.places import Place, Places
+from ufmi.ledger.embedded.serve.places import Place, Places, parse_listen
 from ufmi.ledger.embedded.serve.server import Server
 
-__all__ = ["Limits", "Place", "Places", "Server", "write_connection"]
+__all__ = ["Limits", "Place", "Places", "Server", "parse_listen", "write_connection"]

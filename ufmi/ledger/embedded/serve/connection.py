@@ -48,7 +48,8 @@ def write_connection(
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for place in places.all:
             others = [ADMIN, *(members or {}).get(place.msp, ())]
-            _organisation(ledger.organisation(place.msp), place, folder / place.msp, others)
+            _organisation(ledger.organisation(place.msp), folder / place.msp, others)
+            _peer_variables(place, places.orderer, folder)
     except OSError as problem:
         raise StorageFailed(f"{folder} cannot be written: {problem}") from problem
     _write_json(folder / "core.yaml", _CORE)  # JSON is YAML
@@ -56,9 +57,7 @@ def write_connection(
     _write_json(folder / "connection-hfc.json", _profile(ledger, places, folder, ""))
 
 
-def _organisation(
-    organisation: Organisation, place: Place, folder: Path, others: Sequence[str]
-) -> None:
+def _organisation(organisation: Organisation, folder: Path, others: Sequence[str]) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     try:
         organisation.member(CLIENT)
@@ -69,16 +68,23 @@ def _organisation(
     _member(organisation, CLIENT, folder, "")
     for name in others:
         _member(organisation, name, folder, f"{name}-")
+
+
+def _peer_variables(place: Place, orderer: Place, folder: Path) -> None:
+    """What makes Fabric's `peer` this organisation's client; the last two are for its options."""
+    own = folder / place.msp
     variables = {
-        "FABRIC_CFG_PATH": folder.parent,
-        "CORE_PEER_LOCALMSPID": organisation.msp,
-        "CORE_PEER_MSPCONFIGPATH": folder / "msp",
+        "FABRIC_CFG_PATH": folder,
+        "CORE_PEER_LOCALMSPID": place.msp,
+        "CORE_PEER_MSPCONFIGPATH": own / "msp",
         "CORE_PEER_ADDRESS": place.address,
         "CORE_PEER_TLS_ENABLED": "true",
-        "CORE_PEER_TLS_ROOTCERT_FILE": folder / "tls-ca.pem",
+        "CORE_PEER_TLS_ROOTCERT_FILE": own / "tls-ca.pem",
+        "ORDERER": orderer.address,
+        "ORDERER_CA": folder / orderer.msp / "tls-ca.pem",
     }
     lines = [f"export {name}={_quoted(str(value))}\n" for name, value in variables.items()]
-    write_file(folder / "peer.env", "".join(lines).encode(), 0o644)
+    write_file(own / "peer.env", "".join(lines).encode(), 0o644)
 
 
 def _quoted(text: str) -> str:

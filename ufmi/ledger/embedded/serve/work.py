@@ -47,7 +47,7 @@ class Work:
         source, commits = self.ledger.channel(channel), self.commits(channel)
         number = start
         while True:
-            await commits.wait_for(lambda number=number: source.height > number)
+            await commits.height_above(number)
             yield await self.run(source.block, number)
             number += 1
 
@@ -88,11 +88,11 @@ class Commits:
         """Set when a block is committed or has failed. Take it before looking at the channel."""
         return self._next
 
-    async def wait_for(self, holds: Callable[[], bool]) -> None:
-        """Returns when the condition holds; looks again with every block."""
+    async def height_above(self, number: int) -> None:
+        """Returns when there is a block of this number."""
         while True:
             event = self._next
-            if holds():
+            if self._channel.height > number:
                 return
             await event.wait()
 

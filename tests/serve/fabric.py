@@ -1,0 +1,96 @@
+"""Fabric's own programs, run as their users run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from network import binaries
+
+_FOUND = binaries.find()
+versions = pytest.mark.parametrize(
+    "fabric", _FOUND or [None], ids=[one.version for one in _FOUND] or ["none"], indirect=True
+)
+
+
+def require(fabric: binaries.Fabric | None) -> binaries.Fabric:
+    """Skips, in one line, where there are no programs of Fabric."""
+    if fabric is None:
+        pytest.skip(f"no programs of Fabric found; name their folder in {binaries.VARIABLE}")
+    return fabric
+
+
+def variables(connection: Path, msp: str) -> dict[str, str]:
+    """What MSP/peer.env exports."""
+    text = (connection / msp / "peer.env").read_text()
+    return dict(re.findall(r"^export (\w+)='(.*)'$", text, re.MULTILINE))
+
+
+@dataclass
+class Peer:
+    """The command `peer` as one organisation's client."""
+
+    fabric: binaries.Fabric
+    connection: Path
+    msp: str
+    folder: Path
+
+    def run(self, *arguments: str, ok: bool = True) -> str:
+        """What it prints."""
+        done = subprocess.run(
+            [self.fabric.tool("peer"), *arguments],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+            | variables(self.connection, self.msp),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode == 0) is ok, done.stderr
+        return done.stdout + done.stderr
+
+    def call(self, *arguments: str) -> str:
+        return json.dumps({"Args": arguments})
+
+    def query(self, *arguments: str, contract: str = "kv", channel: str = "one") -> str:
+        chosen = ("-C", channel, "-n", contract, "-c", self.call(*arguments))
+        return self.run("chaincode", "query", *chosen).strip()
+
+    def invoke(
+        self, *arguments: str, peers: tuple[tuple[str, str], ...] = (), ok: bool = True
+    ) -> str:
+        """Invokes and waits for the event; on these peers (organisation, address) or its own."""
+        shared = variables(self.connection, self.msp)
+        options = ["-o", shared["ORDERER"], "--tls", "--cafile", shared["ORDERER_CA"]]
+        for msp, address in peers:
+            authority = str(self.connection / msp / "tls-ca.pem")
+            options += ["--peerAddresses", address, "--tlsRootCertFiles", authority]
+        chosen = ["-C", "one", "-n", "kv", "-c", self.call(*arguments), "--waitForEvent"]
+        return self.run("chaincode", "invoke", *options, *chosen, ok=ok)
+
+
+def decoded(fabric: binaries.Fabric, block: Path) -> Any:
+    """A block as `configtxlator` decodes it."""
+    done = subprocess.run(
+        [
+            fabric.tool("configtxlator"),
+            "proto_decode",
+            "--type",
+            "common.Block",
+            "--input",
+            block,
+        ],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
