@@ -42,8 +42,8 @@ class Peer:
     msp: str
     folder: Path
 
-    def run(self, *arguments: str, ok: bool = True) -> str:
-        """What it prints."""
+    def run(self, *arguments: str, ok: bool = True, answer: bool = False) -> str:
+        """What it prints; of the `answer` alone, without its log, standard output."""
         done = subprocess.run(
             [self.fabric.tool("peer"), *arguments],
             cwd=self.folder,
@@ -55,14 +55,14 @@ class Peer:
             check=False,
         )
         assert (done.returncode == 0) is ok, done.stderr
-        return done.stdout + done.stderr
+        return done.stdout if answer else done.stdout + done.stderr
 
     def call(self, *arguments: str) -> str:
         return json.dumps({"Args": arguments})
 
     def query(self, *arguments: str, contract: str = "kv", channel: str = "one") -> str:
         chosen = ("-C", channel, "-n", contract, "-c", self.call(*arguments))
-        return self.run("chaincode", "query", *chosen).strip()
+        return self.run("chaincode", "query", *chosen, answer=True).strip()
 
     def invoke(
         self, *arguments: str, peers: tuple[tuple[str, str], ...] = (), ok: bool = True

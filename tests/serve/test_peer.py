@@ -38,7 +38,7 @@ def test_invoke_waits_for_the_event_on_every_peer(
     before = served.ledger.channel("one").height
     said = peer.invoke("put", key, "tea", peers=places(served, *organisations))
     assert said.count("committed with status (VALID)") == len(organisations)
-    assert 'status:200 payload:"done"' in said
+    assert re.search(r'status:200 +payload:"done"', said)
     channel = served.ledger.channel("one")
     assert channel.height == before + 1
     (found,) = channel.block(before).transactions()
@@ -79,7 +79,7 @@ def test_what_is_not_there_is_said(peer: Peer, channel: str, contract: str, reas
 
 
 def test_channels_are_listed(peer: Peer) -> None:
-    assert "joined: \none\ntwo\n" in peer.run("channel", "list")
+    assert "joined: \none\ntwo\n" in peer.run("channel", "list", answer=True)
 
 
 def test_a_client_of_another_organisation_gets_no_list(peer: Peer, served: Served) -> None:
@@ -105,8 +105,8 @@ def test_a_client_of_another_organisation_gets_no_list(peer: Peer, served: Serve
 
 
 def test_getinfo_is_the_tip(peer: Peer, served: Served) -> None:
-    said = peer.run("channel", "getinfo", "-c", "one")
-    info = json.loads(said[said.index("{") : said.rindex("}") + 1])
+    said = peer.run("channel", "getinfo", "-c", "one", answer=True)
+    info = json.loads(said.removeprefix("Blockchain info: "))
     channel = served.ledger.channel("one")
     assert info["height"] == channel.height
     assert b64decode(info["currentBlockHash"]) == channel.tip_hash
@@ -182,7 +182,7 @@ def test_configtxlator_decodes_blocks_whose_hashes_hold(
         parts = bytes([2, 1, number]) + bytes([4, len(previous)]) + previous
         parts += bytes([4, 32]) + data_hash
         previous = sha256(bytes([0x30, len(parts)]) + parts).digest()
-    assert served.ledger.channel("two").tip_hash == previous
+    assert served.ledger.channel("two").block(3).hash == previous
     written = block["data"]["data"][0]["payload"]["data"]["actions"][0]["payload"]
     action = written["action"]["proposal_response_payload"]["extension"]
     assert action["chaincode_id"]["name"] == "kv"
