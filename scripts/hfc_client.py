@@ -14,17 +14,22 @@ import logging
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from hfc.fabric import Client
 from hfc.fabric.user import create_user
+from hfc.protos.peer.chaincode_pb2 import ChaincodeInvocationSpec
 from hfc.util.keyvaluestore import FileKeyValueStore
 
 CHANNEL, CONTRACT = "udl", "udl"
 FRONTEND_MSP = "OperatorMSP"
 WAIT_SECONDS = 60
 DONE = ("OK", "PENDING")
+
+# Event, block, transaction.
+Events = asyncio.Queue[tuple[Any, int, str]]
 
 
 class Wrong(Exception):
@@ -79,11 +84,27 @@ class Session:
         )
         return json.loads(answer)
 
+    async def next_number(self) -> int:
+        """The arrival number after the newest: read from the newest block with a batch in it."""
+        info = await self.client.query_info(self.user, CHANNEL, self.peers[:1])
+        for number in range(info.height - 1, 0, -1):
+            block = await self.client.query_block(self.user, CHANNEL, self.peers[:1], str(number))
+            numbers = [
+                entry[0]
+                for arguments in calls(block)
+                if arguments[0] == b"execute"
+                for entry in json.loads(arguments[1])
+            ]
+            if numbers:
+                return max(numbers) + 1
+        return 1
+
     async def execute(self, lines: list[str]) -> dict[str, Any]:
         """Executes lines in one transaction: their results, its event, its block."""
         now = time.time_ns() // 1_000_000
-        header = json.dumps([[number, now, ""] for number in range(1, len(lines) + 1)])
-        seen: asyncio.Queue[tuple[Any, int, str]] = asyncio.Queue()
+        first = await self.next_number()
+        header = json.dumps([[first + at, now, ""] for at in range(len(lines))])
+        seen: Events = asyncio.Queue()
         hub = self.channel.newChannelEventHub(self.client.get_peer(self.peers[0]), self.user)
         stream = hub.connect(filtered=False)
         hub.registerChaincodeEvent(
@@ -108,16 +129,30 @@ class Session:
             # Where a peer or the orderer refuses, hfc returns what it said in place of the answer.
             if not answer.startswith("["):
                 raise Wrong(answer)
-            event, block, transaction = await asyncio.wait_for(seen.get(), WAIT_SECONDS)
+            results = json.loads(answer)
+            found = await asyncio.wait_for(self._own(seen, results), WAIT_SECONDS)
         finally:
             hub.disconnect()
             listening.cancel()
-        return {
-            "results": json.loads(answer),
-            "event": json.loads(event["payload"]),
-            "block": block,
-            "transaction": transaction,
-        }
+        return {"results": results} | found
+
+    @staticmethod
+    async def _own(seen: Events, results: list[Any]) -> dict[str, Any]:
+        """The event of our transaction: hfc begins with the newest block, which is another's."""
+        while True:
+            event, block, transaction = await seen.get()
+            pairs = json.loads(event["payload"])
+            if [one[0] for one in pairs] == [one["id"] for one in results]:
+                return {"event": pairs, "block": block, "transaction": transaction}
+
+
+def calls(block: dict[str, Any]) -> Iterator[list[bytes]]:
+    """Function and arguments of every transaction in a block that hfc has decoded."""
+    for envelope in block["data"]["data"]:
+        for action in envelope["payload"]["data"].get("actions", ()):
+            raw = action["payload"]["chaincode_proposal_payload"]["input"]
+            call = ChaincodeInvocationSpec.FromString(raw)  # hfc leaves it as it is
+            yield list(call.chaincode_spec.input.args)
 
 
 async def drive(session: Session, lines: list[str]) -> dict[str, Any]:
