@@ -12,10 +12,12 @@ import grpc.aio
 from ufmi.errors import LedgerError
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.serve.deliver import Deliver
+from ufmi.ledger.embedded.serve.discovery import Discovery
 from ufmi.ledger.embedded.serve.endorser import Endorser
 from ufmi.ledger.embedded.serve.gateway import EndorserService, Gateway
 from ufmi.ledger.embedded.serve.limits import Limit, Limits
 from ufmi.ledger.embedded.serve.messages import (
+    discovery_service,
     endorser_service,
     events_service,
     gateway_service,
@@ -104,6 +106,10 @@ class Server:
         )
         events_service.add_DeliverServicer_to_server(
             Deliver(work, Limit("protos.Deliver", limits.deliver)), server
+        )
+        discovery_service.add_DiscoveryServicer_to_server(
+            Discovery(work, self.places, place, Limit("discovery.Discovery", limits.discovery)),
+            server,
         )
         return server
 
