@@ -11,7 +11,7 @@ import pytest
 from network import binaries
 from tests.ledger import kv
 from ufmi.ledger.embedded import EmbeddedLedger
-from ufmi.ledger.embedded.serve import Limits, Places, Server, write_connection
+from ufmi.ledger.embedded.serve import Limits, Server, write_connection
 
 from .client import Client
 from .fabric import Peer, require
@@ -32,13 +32,10 @@ class Served:
 
 
 def serve(folder: Path, limits: Limits | None = None, **shape: object) -> Iterator[Served]:
-    with kv.found(folder / "ledger", kv.topology(**shape)) as ledger:  # type: ignore[arg-type]
-        places = Places.choose(
-            ledger.topology.organisations, ledger.topology.orderer, "127.0.0.1", 0
-        )
-        with Server(ledger, places, limits) as server:
-            write_connection(ledger, places, folder / "connection")
-            yield Served(ledger, server, folder / "connection")
+    made = kv.topology(**shape)  # type: ignore[arg-type]
+    with kv.found(folder / "ledger", made) as ledger, Server(ledger, limits=limits) as server:
+        write_connection(ledger, server.places, folder / "connection")
+        yield Served(ledger, server, folder / "connection")
 
 
 @pytest.fixture(scope="module")

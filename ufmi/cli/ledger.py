@@ -89,15 +89,17 @@ def serve(
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with EmbeddedLedger.open(data / "ledger", CONTRACTS) as ledger:
-        shape = ledger.topology
-        places = serving.Places.choose(shape.organisations, shape.orderer, host, port)
-        with serving.Server(ledger, places):
-            serving.write_connection(ledger, places, connection, {OPERATOR: [FRONTEND_MEMBER]})
-            _show_served(places, connection, as_json)
-            stopped.wait()
-            # The second signal ends at once.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+    with (
+        EmbeddedLedger.open(data / "ledger", CONTRACTS) as ledger,
+        serving.Server(ledger, host, port) as server,
+    ):
+        members = {OPERATOR: [FRONTEND_MEMBER]}
+        serving.write_connection(ledger, server.places, connection, members)
+        _show_served(server.places, connection, as_json)
+        stopped.wait()
+        # A second signal ends at once.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _show_served(places: Places, connection: Path, as_json: bool) -> None:

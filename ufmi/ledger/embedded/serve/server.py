@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -24,10 +25,11 @@ from ufmi.ledger.embedded.serve.messages import (
     orderer_service,
 )
 from ufmi.ledger.embedded.serve.ordering import AtomicBroadcast
-from ufmi.ledger.embedded.serve.places import Place, Places, port_taken
+from ufmi.ledger.embedded.serve.places import Place, Places, address, check_ports, why_not
 from ufmi.ledger.embedded.serve.work import Work
 
 GRACE_SECONDS = 2.0
+PEER, ORDERER = "peer0", "orderer"
 _HOSTS = ("localhost", "127.0.0.1")
 
 
@@ -35,10 +37,16 @@ class Server:
     """An embedded ledger, served. Use it as a context manager, or `start` and `stop` it."""
 
     def __init__(
-        self, ledger: EmbeddedLedger, places: Places, limits: Limits | None = None
+        self,
+        ledger: EmbeddedLedger,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        limits: Limits | None = None,
     ) -> None:
+        """Prepares to serve on consecutive ports from `port` on; on free ones if it is 0."""
         self.ledger = ledger
-        self.places = places
+        self._host = host
+        self._port = port
         self.limits = limits or Limits()
         self._work = Work(ledger)
         self._loop = asyncio.new_event_loop()
@@ -46,14 +54,28 @@ class Server:
             target=self._loop.run_forever, name="ufmi-serve", daemon=True
         )
         self._servers: list[Any] = []
+        self._running = False
+        self._places: Places | None = None
+
+    @property
+    def places(self) -> Places:
+        """What is served where, once it is."""
+        if self._places is None:
+            raise LedgerError("the ledger is not served yet")
+        return self._places
 
     def start(self) -> None:
         """Listens. Raises LedgerError if a port cannot be had."""
-        for place in self.places.all:
-            self._certify(place)
+        shape = self.ledger.topology
+        members = [(msp, PEER) for msp in shape.organisations] + [(shape.orderer, ORDERER)]
+        check_ports(self._port, len(members))
+        for msp, node in members:
+            # Anew at every start: the host may be another one.
+            hosts = tuple(dict.fromkeys((*_HOSTS, self._host)))
+            self.ledger.organisation(msp).enrol_tls(node, hosts)
         self._thread.start()
         try:
-            asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._start(members), self._loop).result()
         except BaseException:
             self.stop(0)
             raise
@@ -78,25 +100,38 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _certify(self, place: Place) -> None:
-        """A certificate for the place, anew at every start: the host may be another one."""
-        hosts = tuple(dict.fromkeys((*_HOSTS, place.host)))
-        self.ledger.organisation(place.msp).enrol_tls(_node(place), hosts)
-
-    async def _start(self) -> None:
+    async def _start(self, members: Sequence[tuple[str, str]]) -> None:
         self._work.start()
-        for place in self.places.peers:
-            await self._open(place, self._peer(place))
-        orderer = self._new()
+        places = []
+        for at, (msp, node) in enumerate(members):
+            server = self._new()
+            port = self._listen(server, msp, node, self._port + at if self._port else 0)
+            places.append(Place(msp, f"{node}.{msp}", self._host, port))
+            self._servers.append(server)
+        self._places = Places(tuple(places[:-1]), places[-1])
+        for place, server in zip(self._places.peers, self._servers, strict=False):
+            self._add_peer(server, place)
         orderer_service.add_AtomicBroadcastServicer_to_server(
             AtomicBroadcast(self._work, Limit("orderer.AtomicBroadcast", self.limits.orderer)),
-            orderer,
+            self._servers[-1],
         )
-        await self._open(self.places.orderer, orderer)
+        await self._run()
 
-    def _peer(self, place: Place) -> Any:
+    async def _run(self) -> None:
+        self._running = True
+        for server in self._servers:
+            await server.start()
+
+    def _listen(self, server: Any, msp: str, node: str, port: int) -> int:
+        """The port that a server got."""
+        credentials = grpc.ssl_server_credentials([self.ledger.organisation(msp).tls(node)])
+        try:
+            return int(server.add_secure_port(address(self._host, port), credentials))
+        except RuntimeError as problem:
+            raise why_not(self._host, port) from problem
+
+    def _add_peer(self, server: Any, place: Place) -> None:
         limits, work = self.limits, self._work
-        server = self._new()
         endorser = Endorser(self.ledger, place)
         gateway_service.add_GatewayServicer_to_server(
             Gateway(work, endorser, self.places, Limit("gateway.Gateway", limits.gateway)), server
@@ -111,7 +146,6 @@ class Server:
             Discovery(work, self.places, place, Limit("discovery.Discovery", limits.discovery)),
             server,
         )
-        return server
 
     def _new(self) -> Any:
         limits = self.limits
@@ -129,22 +163,7 @@ class Server:
             ]
         )
 
-    async def _open(self, place: Place, server: Any) -> None:
-        key, certificate = self.ledger.organisation(place.msp).tls(_node(place))
-        credentials = grpc.ssl_server_credentials([(key, certificate)])
-        try:
-            bound = server.add_secure_port(place.address, credentials)
-        except RuntimeError as problem:
-            raise port_taken(place.host, place.port) from problem
-        if bound != place.port:
-            raise LedgerError(f"{place.address} could not be listened on")
-        await server.start()
-        self._servers.append(server)
-
     async def _stop(self, grace: float) -> None:
+        if not self._running:
+            await self._run()  # a server that never ran would keep its port
         await asyncio.gather(*(server.stop(grace) for server in self._servers))
-
-
-def _node(place: Place) -> str:
-    """The member of its organisation that a place is."""
-    return place.name.partition(".")[0]
