@@ -216,14 +216,16 @@ def test_listen_is_read() -> None:
 
 def test_a_later_port_in_use_is_named_and_nothing_is_left_open(served: Served) -> None:
     taken = served.server.places.peers[0].port
-    server = Server(served.ledger, port=taken - 1)
-    with pytest.raises(LedgerError, match=f"port ({taken}|{taken - 1}) of 127.0.0.1 is in use"):
-        server.start()
-    with pytest.raises(LedgerError, match="not served yet"):
-        assert server.places
-    with socket.socket() as free:  # what was opened before is closed again
-        if free.connect_ex(("127.0.0.1", taken - 1)) == 0:
-            pytest.skip("another program listens on the port before ours")
+    problems = []
+    for _ in range(2):
+        server = Server(served.ledger, port=taken - 1)
+        with pytest.raises(LedgerError, match="is in use") as caught:
+            server.start()
+        problems.append(caught.value.message)
+        with pytest.raises(LedgerError, match="not served yet"):
+            assert server.places
+    # Were the port before it still held by the first try, the second would name that one.
+    assert problems[0] == problems[1]
 
 
 # -- the connection folder --------------------------------------------------------------------
