@@ -133,6 +133,25 @@ def test_the_next_commit_is_waited_for(alone: Served) -> None:
     client.close()
 
 
+def test_waiting_ends_with_the_service(alone: Served) -> None:
+    client = alone.client()
+    begin = at(alone.ledger.channel("one").height)
+    stream = client.blocks.Deliver(iter([client.seek(begin, begin, wait=True)]))
+    events = client.events(at(0))
+    client.call(b"put", b"end", b"x")
+    assert next(stream).block.header.number
+    assert next(events).block_number == 1
+    status = client.gateway.CommitStatus.future(client.status_request("00"))
+    with pytest.raises(grpc.FutureTimeoutError):
+        status.result(timeout=0.2)
+    alone.server.stop()
+    assert status.exception().code() is grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(grpc.RpcError) as caught:
+        next(events)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    client.close()
+
+
 def test_filtered_blocks_show_ids_verdicts_and_events_only(alone: Served) -> None:
     client = alone.client()
     good, _ = client.call(b"put", b"secret", b"tea")

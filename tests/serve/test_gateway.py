@@ -153,10 +153,17 @@ def test_a_defect_of_the_contract_is_one_failed_call(client: Client) -> None:
     assert client.call(b"put", b"alive", b"x")[1].result == 0
 
 
-def test_long_words_are_cut_to_what_a_trailer_holds(client: Client) -> None:
-    ((_, _, said),) = details(refused(client.endorse, b"fail", b"x" * 100_000))
-    assert said.endswith("…")
-    assert len(said) == 2_000
+@pytest.mark.parametrize("word", ["x", "茶", "🍵"])
+def test_long_words_are_cut_to_what_a_trailer_holds(client: Client, word: str) -> None:
+    reason = (word * 20_000).encode()
+    for found in (
+        details(refused(client.endorse, b"fail", reason)),
+        details(refused(client.endorse, b"fail", reason, by=(kv.A, kv.B, kv.C))),
+        details(refused(client.evaluate, b"fail", reason)),
+    ):
+        for _, _, said in found:
+            assert said.startswith("chaincode response 500, UFMI-3005: " + word * 100)
+            assert said.endswith(word + "…")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ from ufmi.ledger.wire import field, varint
 Code = grpc.StatusCode
 
 _STATUS_TRAILER = "grpc-status-details-bin"
-# Trailers are headers: what gRPC takes in one is limited, and so is what we put there.
-_MESSAGE_MAX = 2_000
+# Trailers are headers, of which clients take 8 KiB by default; there a message may stand three
+# times as long as it is, and everything in the details a third longer.
+_MESSAGE_BYTES = 900
+_DETAILS_BYTES = 3_000
 _log = structlog.get_logger("ufmi.serve")
 
 
@@ -28,8 +30,10 @@ class Failure(Exception):
     def __init__(self, code: Any, message: str, details: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.code = code
-        self.message = _cut(message)
+        self.message = _cut(message, _MESSAGE_BYTES)
         self.details = tuple(details)
+        for detail in self.details:
+            detail.message = _cut(detail.message, _DETAILS_BYTES // len(self.details))
 
     def trailers(self) -> tuple[tuple[str, bytes], ...]:
         """The trailing metadata that carries the details: a `google.rpc.Status`."""
@@ -46,11 +50,13 @@ class Failure(Exception):
 
 def error_detail(place: Place, message: str) -> Any:
     """What one node said."""
-    return gateway.ErrorDetail(address=place.address, msp_id=place.msp, message=_cut(message))
+    return gateway.ErrorDetail(address=place.address, msp_id=place.msp, message=message)
 
 
-def _cut(message: str) -> str:
-    return message if len(message) <= _MESSAGE_MAX else message[: _MESSAGE_MAX - 1] + "…"
+def _cut(text: str, most: int) -> str:
+    """A text of at most so many bytes."""
+    raw = text.encode("utf-8", "replace")
+    return text if len(raw) <= most else raw[: most - 3].decode("utf-8", "ignore") + "…"
 
 
 async def end(context: Any, problem: Exception) -> None:

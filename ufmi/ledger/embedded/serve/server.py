@@ -166,4 +166,5 @@ class Server:
     async def _stop(self, grace: float) -> None:
         if not self._running:
             await self._run()  # a server that never ran would keep its port
+        self._work.end_waiting()
         await asyncio.gather(*(server.stop(grace) for server in self._servers))

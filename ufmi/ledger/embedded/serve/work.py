@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ufmi.ledger.blocks import Block
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.channel import EmbeddedChannel
+from ufmi.ledger.embedded.serve.failures import Code, Failure
 
 THREADS = 8
 _WAIT_SECONDS = 0.5
@@ -51,6 +52,11 @@ class Work:
             yield await self.run(source.block, number)
             number += 1
 
+    def end_waiting(self) -> None:
+        """Ends what waits for blocks to come; to be called in the event loop."""
+        for commits in self._commits.values():
+            commits.end()
+
     def stop(self) -> None:
         """Ends the threads; what they are doing they finish."""
         for commits in self._commits.values():
@@ -65,6 +71,7 @@ class Commits:
         self._channel = channel
         self._loop = loop
         self._stopped = False
+        self._ended = False
         self._next = asyncio.Event()
         self._thread = threading.Thread(
             target=self._watch, name=f"ufmi-serve-{channel.name}", daemon=True
@@ -85,16 +92,27 @@ class Commits:
 
     @property
     def next(self) -> asyncio.Event:
-        """Set when a block is committed or has failed. Take it before looking at the channel."""
+        """Set when a block is committed or has failed. Take it before looking at the channel.
+
+        Raises:
+            Failure: nobody is to wait any more.
+        """
+        if self._ended:
+            raise Failure(Code.UNAVAILABLE, "the ledger is no longer served")
         return self._next
 
     async def height_above(self, number: int) -> None:
         """Returns when there is a block of this number."""
         while True:
-            event = self._next
+            event = self.next
             if self._channel.height > number:
                 return
             await event.wait()
+
+    def end(self) -> None:
+        """Ends all waiting; to be called in the event loop."""
+        self._ended = True
+        self._wake()
 
     def stop(self) -> None:
         """Ends the watching thread."""
