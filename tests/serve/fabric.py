@@ -41,14 +41,20 @@ class Peer:
     connection: Path
     msp: str
     folder: Path
+    member: str = ""
+
+    def _variables(self) -> dict[str, str]:
+        own = variables(self.connection, self.msp)
+        if self.member:
+            own["CORE_PEER_MSPCONFIGPATH"] = str(self.connection / self.msp / f"{self.member}-msp")
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder)} | own
 
     def run(self, *arguments: str, ok: bool = True, answer: bool = False) -> str:
         """What it prints; of the `answer` alone, without its log, standard output."""
         done = subprocess.run(
             [self.fabric.tool("peer"), *arguments],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}
-            | variables(self.connection, self.msp),
+            env=self._variables(),
             capture_output=True,
             text=True,
             timeout=120,
@@ -65,7 +71,12 @@ class Peer:
         return self.run("chaincode", "query", *chosen, answer=True).strip()
 
     def invoke(
-        self, *arguments: str, peers: tuple[tuple[str, str], ...] = (), ok: bool = True
+        self,
+        *arguments: str,
+        peers: tuple[tuple[str, str], ...] = (),
+        ok: bool = True,
+        contract: str = "kv",
+        channel: str = "one",
     ) -> str:
         """Invokes and waits for the event; on these peers (organisation, address) or its own."""
         shared = variables(self.connection, self.msp)
@@ -73,8 +84,8 @@ class Peer:
         for msp, address in peers:
             authority = str(self.connection / msp / "tls-ca.pem")
             options += ["--peerAddresses", address, "--tlsRootCertFiles", authority]
-        chosen = ["-C", "one", "-n", "kv", "-c", self.call(*arguments), "--waitForEvent"]
-        return self.run("chaincode", "invoke", *options, *chosen, ok=ok)
+        chosen = ["-C", channel, "-n", contract, "-c", self.call(*arguments)]
+        return self.run("chaincode", "invoke", *options, *chosen, "--waitForEvent", ok=ok)
 
 
 def decoded(fabric: binaries.Fabric, block: Path) -> Any:

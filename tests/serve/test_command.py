@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -23,10 +24,11 @@ from tests.cli.command import good, wrong
 from tests.ledger import kv
 from ufmi.errors import LedgerError
 from ufmi.ledger.embedded.serve import Server, parse_listen
+from ufmi.ledger.identity import is_low_s
 
 from .client import Client
 from .conftest import Served
-from .fabric import decoded, versions
+from .fabric import Peer, decoded, versions
 
 ORGANISATIONS = ("BankMSP", "MarketMSP", "OperatorMSP")
 
@@ -145,6 +147,23 @@ def test_the_front_ends_identity_executes_and_others_do_not(data: Path) -> None:
     assert good("reconcile", "--json", data=data).json["ok"]
 
 
+@versions
+def test_peer_executes_with_the_front_ends_identity(
+    fabric: Fabric, data: Path, tmp_path: Path
+) -> None:
+    line = signed_line(data).decode()
+    with running(data, "--listen", "127.0.0.1:0", "--json") as process:
+        places = tuple((one["organisation"], one["address"]) for one in said(process)["peers"])
+        peer = Peer(fabric, data.parent / "connection", "OperatorMSP", tmp_path, "frontend")
+        header = json.dumps([[1, time.time_ns() // 1_000_000, ""]])
+        chosen = {"contract": "udl", "channel": "udl"}
+        answer = peer.invoke("execute", header, line, peers=places, **chosen)  # type: ignore[arg-type]
+        assert answer.count("committed with status (VALID)") == len(places)
+        assert "PENDING" in answer
+        identity = json.loads(re.findall(r'payload:"(.*)"', answer)[0].replace("\\", ""))[0]["id"]
+        assert json.loads(peer.query("result", identity, **chosen))["code"] == "PENDING"
+
+
 def test_a_killed_server_loses_nothing(data: Path) -> None:
     with running(data, "--listen", "127.0.0.1:0", "--json") as process:
         said(process)
@@ -250,6 +269,14 @@ def test_certificates_belong_together(served: Served) -> None:
         (authority,) = x509.load_pem_x509_certificates((folder / "tls-ca.pem").read_bytes())
         own = served.ledger.organisation(msp).tls("peer0")[1]
         x509.load_pem_x509_certificate(own).verify_directly_issued_by(authority)
+
+
+def test_certificates_are_as_fabrics_tools_would_make_them(served: Served) -> None:
+    """Of a certificate with a high S they make another one, with another fingerprint."""
+    for path in served.connection.rglob("*.pem"):
+        if "key" not in path.name:
+            for found in x509.load_pem_x509_certificates(path.read_bytes()):
+                assert is_low_s(found.signature), path
 
 
 def test_profiles_name_every_node(served: Served) -> None:
