@@ -156,12 +156,12 @@ def test_peer_executes_with_the_front_ends_identity(
         places = tuple((one["organisation"], one["address"]) for one in said(process)["peers"])
         peer = Peer(fabric, data.parent / "connection", "OperatorMSP", tmp_path, "frontend")
         header = json.dumps([[1, time.time_ns() // 1_000_000, ""]])
-        chosen = {"contract": "udl", "channel": "udl"}
-        answer = peer.invoke("execute", header, line, peers=places, **chosen)  # type: ignore[arg-type]
+        answer = peer.invoke("execute", header, line, peers=places, contract="udl", channel="udl")
         assert answer.count("committed with status (VALID)") == len(places)
         assert "PENDING" in answer
         identity = json.loads(re.findall(r'payload:"(.*)"', answer)[0].replace("\\", ""))[0]["id"]
-        assert json.loads(peer.query("result", identity, **chosen))["code"] == "PENDING"
+        recorded = peer.query("result", identity, contract="udl", channel="udl")
+        assert json.loads(recorded)["code"] == "PENDING"
 
 
 def test_a_killed_server_loses_nothing(data: Path) -> None:
