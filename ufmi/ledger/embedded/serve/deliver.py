@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from enum import Enum
 from typing import Any
 
 from ufmi.errors import AccessDenied, NotFound
@@ -13,19 +12,13 @@ from ufmi.ledger.embedded.channel import EmbeddedChannel
 from ufmi.ledger.embedded.serve.failures import stream
 from ufmi.ledger.embedded.serve.limits import Limit
 from ufmi.ledger.embedded.serve.messages import events, events_service
+from ufmi.ledger.embedded.serve.places import Place, joined
 from ufmi.ledger.embedded.serve.work import Work
 from ufmi.ledger.protos import ENDORSER_TRANSACTION, chaincode_event, common, orderer
 
 Status = common.Status
 # As in a peer: a request that was signed longer ago, or ahead of time, is taken for a replay.
 TIME_WINDOW_SECONDS = 15 * 60
-
-
-class Readers(Enum):
-    """Who may read: whoever is in the channel, or the organisations of its application."""
-
-    CHANNEL = "channel"
-    APPLICATION = "application"
 
 
 class _Refused(Exception):
@@ -37,11 +30,11 @@ class _Refused(Exception):
 
 
 class Blocks:
-    """Answers signed requests for blocks."""
+    """Answers signed requests for blocks: an organisation's peer, or the orderer ("")."""
 
-    def __init__(self, work: Work, readers: Readers) -> None:
+    def __init__(self, work: Work, msp: str = "") -> None:
         self._work = work
-        self._readers = readers
+        self._msp = msp
 
     async def sought(self, envelope: Any) -> AsyncIterator[Block | int]:
         """The blocks that an envelope asks for, and then the status that ends them."""
@@ -85,7 +78,8 @@ class Blocks:
         if abs(time.time() - header.timestamp.seconds) > TIME_WINDOW_SECONDS:
             raise _Refused(Status.BAD_REQUEST)
         try:
-            channel = self._work.ledger.channel(header.channel_id)
+            ledger, name = self._work.ledger, header.channel_id
+            channel = joined(ledger, name, self._msp) if self._msp else ledger.channel(name)
         except NotFound as problem:
             raise _Refused(Status.NOT_FOUND) from problem
         try:
@@ -93,8 +87,8 @@ class Blocks:
             member.verify(envelope.signature, envelope.payload)
         except AccessDenied as problem:
             raise _Refused(Status.FORBIDDEN) from problem
-        outside = member.msp not in channel.topology.organisations
-        if outside and self._readers is Readers.APPLICATION:
+        # The orderer's organisation is in the channel, but not of its application.
+        if self._msp and member.msp not in channel.topology.organisations:
             raise _Refused(Status.FORBIDDEN)
         if not seek.HasField("start") or not seek.HasField("stop"):
             raise _Refused(Status.BAD_REQUEST)
@@ -181,9 +175,9 @@ def _with_private_data(block: Block) -> Any:
 class Deliver(events_service.DeliverServicer):  # type: ignore[misc]
     """The service `protos.Deliver`."""
 
-    def __init__(self, work: Work, limit: Limit) -> None:
+    def __init__(self, work: Work, place: Place, limit: Limit) -> None:
         self.limit = limit
-        self._blocks = Blocks(work, Readers.APPLICATION)
+        self._blocks = Blocks(work, place.msp)
 
     async def _answers(self, requests: Any, shown: Callable[[Block], Any]) -> AsyncIterator[Any]:
         async for envelope in requests:

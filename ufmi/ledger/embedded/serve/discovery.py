@@ -13,7 +13,7 @@ from ufmi.ledger.embedded.channel import EmbeddedChannel
 from ufmi.ledger.embedded.serve.failures import Code, Failure, unary
 from ufmi.ledger.embedded.serve.limits import Limit
 from ufmi.ledger.embedded.serve.messages import discovery, discovery_service, gossip
-from ufmi.ledger.embedded.serve.places import Place, Places
+from ufmi.ledger.embedded.serve.places import Place, Places, joined
 from ufmi.ledger.embedded.serve.work import Work
 from ufmi.ledger.identity import Identity, sha256
 from ufmi.ledger.msp import Membership
@@ -79,7 +79,7 @@ class Discovery(discovery_service.DiscoveryServicer):  # type: ignore[misc]
     def _eligible(self, name: str, signed: Any, identity: bytes) -> EmbeddedChannel:
         """The channel, for a member of one of its organisations."""
         try:
-            channel = self._ledger.channel(name)
+            channel = joined(self._ledger, name, self._own)
             member = channel.membership.member(identity)
             member.verify(signed.signature, signed.payload)
         except (NotFound, AccessDenied) as problem:

@@ -19,7 +19,7 @@ from ufmi.errors import (
 from ufmi.ledger import policy
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.channel import EmbeddedChannel
-from ufmi.ledger.embedded.serve.places import Place
+from ufmi.ledger.embedded.serve.places import Place, joined
 from ufmi.ledger.embedded.serve.system import SystemContracts
 from ufmi.ledger.msp import Member, Membership
 from ufmi.ledger.proposals import (
@@ -146,7 +146,7 @@ class Endorser:
     def channel(self, call: Call) -> EmbeddedChannel:
         """The channel of a call. Raises Failed."""
         try:
-            return self._ledger.channel(call.channel)
+            return joined(self._ledger, call.channel, self.place.msp)
         except NotFound as problem:
             text = f"channel '{call.channel}' not found"
             raise Failed(_response(ERROR, text)) from problem

@@ -12,7 +12,7 @@ from ufmi.ledger.embedded.serve.failures import Code, Failure, error_detail, str
 from ufmi.ledger.embedded.serve.limits import Limit
 from ufmi.ledger.embedded.serve.messages import endorser_service, gateway_service
 from ufmi.ledger.embedded.serve.ordering import Broadcast, Status
-from ufmi.ledger.embedded.serve.places import Place, Places
+from ufmi.ledger.embedded.serve.places import Place, Places, joined
 from ufmi.ledger.embedded.serve.work import Work
 from ufmi.ledger.proposals import Call
 from ufmi.ledger.protos import gateway
@@ -152,7 +152,7 @@ class Gateway(gateway_service.GatewayServicer):  # type: ignore[misc]
 
     def _channel(self, name: str) -> EmbeddedChannel | None:
         try:
-            return self._work.ledger.channel(name)
+            return joined(self._work.ledger, name, self._endorser.place.msp)
         except NotFound:
             return None
 

@@ -9,7 +9,7 @@ import structlog
 
 from ufmi.errors import AccessDenied, LedgerError, NotFound, SubmitError
 from ufmi.ledger.embedded import EmbeddedLedger
-from ufmi.ledger.embedded.serve.deliver import Blocks, Readers
+from ufmi.ledger.embedded.serve.deliver import Blocks
 from ufmi.ledger.embedded.serve.failures import stream
 from ufmi.ledger.embedded.serve.limits import Limit
 from ufmi.ledger.embedded.serve.messages import orderer_service
@@ -78,7 +78,7 @@ class AtomicBroadcast(orderer_service.AtomicBroadcastServicer):  # type: ignore[
         self.limit = limit
         self._work = work
         self._broadcast = Broadcast(work.ledger)
-        self._blocks = Blocks(work, Readers.CHANNEL)
+        self._blocks = Blocks(work)
 
     @stream
     async def Broadcast(self, requests: Any, context: Any) -> AsyncIterator[Any]:

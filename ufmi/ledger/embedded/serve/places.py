@@ -6,7 +6,9 @@ import errno
 import socket
 from dataclasses import dataclass
 
-from ufmi.errors import LedgerError
+from ufmi.errors import LedgerError, NotFound
+from ufmi.ledger.embedded import EmbeddedLedger
+from ufmi.ledger.embedded.channel import EmbeddedChannel
 
 PORT_MAX = 65_535
 
@@ -14,6 +16,14 @@ PORT_MAX = 65_535
 def address(host: str, port: int) -> str:
     """HOST:PORT."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def joined(ledger: EmbeddedLedger, channel: str, msp: str) -> EmbeddedChannel:
+    """A channel as an organisation's peer has it. Raises NotFound if that has not joined it."""
+    found = ledger.channel(channel)
+    if msp not in found.topology.organisations:
+        raise NotFound(f"the peer of {msp} is not in channel {channel!r}")
+    return found
 
 
 @dataclass(frozen=True)

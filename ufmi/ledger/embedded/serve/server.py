@@ -140,7 +140,7 @@ class Server:
             EndorserService(work, endorser, Limit("protos.Endorser", limits.endorser)), server
         )
         events_service.add_DeliverServicer_to_server(
-            Deliver(work, Limit("protos.Deliver", limits.deliver)), server
+            Deliver(work, place, Limit("protos.Deliver", limits.deliver)), server
         )
         discovery_service.add_DiscoveryServicer_to_server(
             Discovery(work, self.places, place, Limit("discovery.Discovery", limits.discovery)),

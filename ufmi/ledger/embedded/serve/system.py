@@ -16,6 +16,7 @@ from ufmi.ledger.embedded.serve.messages import (
     lifecycle,
     query,
 )
+from ufmi.ledger.embedded.serve.places import joined
 from ufmi.ledger.msp import Member
 from ufmi.ledger.proposals import Call
 from ufmi.ledger.protos import SUCCESS, common, configtx, proposal_response, transaction
@@ -66,7 +67,7 @@ class SystemContracts:
     def _channel(self, raw: bytes, member: Member, function: str, unknown: str) -> EmbeddedChannel:
         name = raw.decode("utf-8", "replace")
         try:
-            channel = self._ledger.channel(name)
+            channel = joined(self._ledger, name, self._msp)
         except NotFound:
             raise _Answer(f"{unknown}, {name}") from None
         if member.msp not in channel.topology.organisations:
