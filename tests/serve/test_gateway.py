@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +11,6 @@ import grpc
 import pytest
 
 from tests.ledger import kv
-from ufmi.ledger.embedded.serve import Limits
 from ufmi.ledger.identity import sha256
 from ufmi.ledger.proposals import read_transaction
 from ufmi.ledger.protos import common, gateway, orderer, proposal
@@ -266,6 +264,32 @@ def test_incomplete_requests_are_invalid_arguments(client: Client) -> None:
     assert error.code() is Code.INVALID_ARGUMENT
 
 
+def test_an_id_that_is_not_the_hash_it_must_be(client: Client) -> None:
+    _, signed = client.propose("kv", b"put", b"id", b"x")
+    whole = proposal.Proposal.FromString(signed.proposal_bytes)
+    header = common.Header.FromString(whole.header)
+    channel_header = common.ChannelHeader.FromString(header.channel_header)
+    channel_header.tx_id = "00"
+    header.channel_header = channel_header.SerializeToString()
+    whole.header = header.SerializeToString()
+    raw = whole.SerializeToString()
+    signed = proposal.SignedProposal(proposal_bytes=raw, signature=client.identity.sign(raw))
+    error = refused(client.gateway.Endorse, gateway.EndorseRequest(proposed_transaction=signed))
+    assert error.code() is Code.ABORTED
+    assert "transaction id" in details(error)[0][2]
+    error = refused(client.gateway.Evaluate, gateway.EvaluateRequest(proposed_transaction=signed))
+    assert error.code() is Code.FAILED_PRECONDITION
+
+
+def test_a_policy_that_cannot_be_met_is_said(tmp_path: Path) -> None:
+    for one in serve(tmp_path, policy="AND('AMSP.peer', 'DMSP.peer')"):
+        client = one.client()
+        error = refused(client.endorse, b"put", b"x", b"x")
+        assert error.code() is Code.FAILED_PRECONDITION
+        assert "no combination" in error.details()
+        client.close()
+
+
 # -- events -----------------------------------------------------------------------------------
 
 
@@ -333,63 +357,3 @@ def test_events_of_invalid_transactions_and_other_contracts_are_not_told(
         assert not waiting.done()
         other.cancel()
         assert isinstance(waiting.exception(), grpc.RpcError)
-
-
-# -- limits -----------------------------------------------------------------------------------
-
-
-def test_six_hundred_at_once_meet_the_limit(client: Client) -> None:
-    request = client.status_request("there is no such transaction")
-    calls = [client.gateway.CommitStatus.future(request, timeout=300) for _ in range(600)]
-    while sum(call.done() for call in calls) < 100:
-        time.sleep(0.01)
-    over = [call.exception() for call in calls if call.done()]
-    assert len(over) == 100
-    assert {one.code() for one in over} == {Code.RESOURCE_EXHAUSTED}
-    assert over[0].details() == (
-        "too many requests for /gateway.Gateway, exceeding concurrency limit (500)"
-    )
-    # Waiting calls hold no thread: other services go on.
-    assert client.process(b"put", b"limit", b"x").response.status == 200
-    for call in calls:
-        call.cancel()
-    while True:  # until the server has heard of it
-        try:
-            assert client.evaluate(b"get", b"limit") == b"null"
-            break
-        except grpc.RpcError as problem:
-            assert problem.code() is Code.RESOURCE_EXHAUSTED
-
-
-def test_streams_leave_room_for_other_calls(client: Client) -> None:
-    streams = [
-        client.blocks.Deliver(iter([client.seek(NEXT, at(2**64 - 1), wait=True)]))
-        for _ in range(200)
-    ]
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(next, streams[-1])
-        number = 0
-        while not waiting.done():
-            assert client.call(b"put", b"room", b"x")[1].result == 0
-            number += 1
-        assert waiting.result().block.header.number
-    for stream in streams:
-        stream.cancel()
-
-
-def test_a_message_over_the_limit_is_refused(tmp_path: Path) -> None:
-    for one in serve(tmp_path, Limits(message_bytes=100_000)):
-        client = one.client()
-        assert client.call(b"put", b"size", b"x" * 20_000)[1].result == 0
-        error = refused(client.endorse, b"put", b"size", b"x" * 100_000)
-        assert error.code() is Code.RESOURCE_EXHAUSTED
-        client.close()
-
-
-def test_a_policy_that_cannot_be_met_is_said(tmp_path: Path) -> None:
-    for one in serve(tmp_path, policy="AND('AMSP.peer', 'DMSP.peer')"):
-        client = one.client()
-        error = refused(client.endorse, b"put", b"x", b"x")
-        assert error.code() is Code.FAILED_PRECONDITION
-        assert "no combination" in error.details()
-        client.close()

@@ -38,7 +38,14 @@ _VERSION = "1"
 
 
 class Refusal(Exception):
-    """The proposal itself is refused: malformed, not a member's, or there already."""
+    """The proposal itself is refused: malformed, not a member's, or there already.
+
+    `unreadable` says that its bytes are none; otherwise what they say is refused.
+    """
+
+    def __init__(self, message: str, unreadable: bool = False) -> None:
+        super().__init__(message)
+        self.unreadable = unreadable
 
 
 @dataclass
@@ -221,7 +228,7 @@ def read_call(signed: Any) -> Call:
         header = common.ChannelHeader.FromString(call.header.channel_header)
         creator = common.SignatureHeader.FromString(call.header.signature_header)
     except Malformed as problem:
-        raise Refusal(problem.message) from problem
+        raise Refusal(problem.message, problem.status == "BAD_PAYLOAD") from problem
     if header.type not in (ENDORSER_TRANSACTION, CONFIG):
         raise Refusal(f"invalid header type {header.type}")
     if header.epoch:

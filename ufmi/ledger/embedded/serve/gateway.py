@@ -54,14 +54,17 @@ class Gateway(gateway_service.GatewayServicer):  # type: ignore[misc]
         return await self._work.run(self._evaluate, request)
 
     def _evaluate(self, request: Any) -> Any:
-        call = self._read(request, "failed to unpack transaction proposal: ")
+        endorser, place = self._endorser, self._endorser.place
+        try:
+            call = self._read(request, "failed to unpack transaction proposal: ")
+        except Refusal as problem:
+            raise _evaluation(Code.FAILED_PRECONDITION, str(problem), place) from problem
         channel = self._channel(call.channel)
         if channel is None:
             raise Failure(
                 Code.UNAVAILABLE,
                 f"failed to get config for channel [{call.channel}]: channel not found",
             )
-        endorser, place = self._endorser, self._endorser.place
         asked = request.target_organizations or list(self._peers)
         known = endorser.system.has(call.contract) or call.contract in channel.policies
         if not known or not set(asked) & set(channel.topology.organisations):
@@ -91,10 +94,10 @@ class Gateway(gateway_service.GatewayServicer):  # type: ignore[misc]
         return await self._work.run(self._endorse, request)
 
     def _endorse(self, request: Any) -> Any:
-        call = self._read(request, "")
         asked = tuple(request.endorsing_organizations)
-        group = self._chosen(call, asked) if asked else self._derived(call)
         try:
+            call = self._read(request, "")
+            group = self._chosen(call, asked) if asked else self._derived(call)
             envelope = self._endorser.endorse(request.proposed_transaction, call, group)
         except (Refusal, Failed) as problem:
             text = problem.text if isinstance(problem, Failed) else str(problem)
@@ -104,7 +107,7 @@ class Gateway(gateway_service.GatewayServicer):  # type: ignore[misc]
             raise Failure(
                 Code.ABORTED,
                 f"failed to {what}, see attached details for more info",
-                [error_detail(self._peers[msp], text) for msp in said],
+                [error_detail(self._peers[msp], text) for msp in said if msp in self._peers],
             ) from problem
         return gateway.EndorseResponse(prepared_transaction=envelope)
 
@@ -148,6 +151,8 @@ class Gateway(gateway_service.GatewayServicer):  # type: ignore[misc]
         try:
             return read_call(signed)
         except Refusal as problem:
+            if not problem.unreadable:
+                raise
             raise Failure(Code.INVALID_ARGUMENT, f"{prefix}{problem}") from problem
 
     def _channel(self, name: str) -> EmbeddedChannel | None:

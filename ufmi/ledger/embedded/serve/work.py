@@ -116,5 +116,7 @@ class Commits:
 
     def stop(self) -> None:
         """Ends the watching thread."""
-        self._stopped = True
+        with self._channel.committed:
+            self._stopped = True
+            self._channel.committed.notify_all()
         self._thread.join()
