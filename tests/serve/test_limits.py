@@ -1,4 +1,4 @@
-"""How much is served at once."""
+"""How much is served at once, and what happens where the machine refuses."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+import pytest
 
+from tests.ledger import kv
+from ufmi.errors import StorageFailed
 from ufmi.ledger.embedded.serve import Limits
 
-from .client import NEXT, Client, at
-from .conftest import serve
+from .client import NEXT, Client, at, details
+from .conftest import Served, serve
 from .test_gateway import refused
 
 Code = grpc.StatusCode
@@ -63,3 +66,33 @@ def test_a_message_over_the_limit_is_refused(tmp_path: Path) -> None:
         error = refused(client.endorse, b"put", b"size", b"x" * 100_000)
         assert error.code() is Code.RESOURCE_EXHAUSTED
         client.close()
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(
+    alone: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = alone.client()
+    client.call(b"put", b"disk", b"before")
+
+    def refuse(_: object) -> None:
+        raise StorageFailed("the disk is full")
+
+    tx_id, envelope = client.endorse(b"put", b"disk", b"lost")
+    _, again = client.endorse(b"put", b"disk", b"again")
+    waiting = client.gateway.CommitStatus.future(client.status_request(tx_id), timeout=60)
+    with monkeypatch.context() as patch:
+        patch.setattr(alone.ledger.channel("one")._blocks, "append", refuse)
+        error = refused(client.submit, tx_id, envelope)
+        assert error.code() is Code.UNAVAILABLE
+        ((address, msp, said),) = details(error)
+        orderer = alone.server.places.orderer
+        assert (address, msp) == (orderer.address, orderer.msp)
+        assert "status=SERVICE_UNAVAILABLE" in said
+        (answer,) = client.ordering.Broadcast(iter([again]))
+        assert answer.status == 503
+    assert waiting.exception().code() is Code.ABORTED
+    assert "the disk is full" in waiting.exception().details()
+    assert client.evaluate(b"get", b"disk") == b'"before"'
+    assert client.call(b"put", b"disk", b"after")[1].result == 0
+    assert kv.verified(alone.ledger).ok
+    client.close()

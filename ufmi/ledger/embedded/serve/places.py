@@ -6,7 +6,7 @@ import errno
 import socket
 from dataclasses import dataclass
 
-from ufmi.errors import LedgerError, NotFound
+from ufmi.errors import LedgerError, NotFound, UsageError
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.channel import EmbeddedChannel
 
@@ -53,19 +53,19 @@ class Places:
 
 
 def check_ports(port: int, count: int) -> None:
-    """Raises LedgerError if there are not so many ports from this one on."""
+    """Raises UsageError if there are not so many ports from this one on."""
     if port + count - 1 > PORT_MAX:
-        raise LedgerError(
+        raise UsageError(
             f"{count} ports from {port} on are more than there are",
             hint=f"Give a port of at most {PORT_MAX - count + 1} with --listen",
         )
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`. Raises LedgerError."""
+    """Host and port of `HOST:PORT`. Raises UsageError."""
     host, mark, port = text.rpartition(":")
     if not mark or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
-        raise LedgerError(
+        raise UsageError(
             f"{text!r} is not HOST:PORT", hint="Such as --listen 127.0.0.1:7051; port 0: free ones"
         )
     return host.removeprefix("[").removesuffix("]"), int(port)

@@ -65,7 +65,12 @@ class Server:
         return self._places
 
     def start(self) -> None:
-        """Listens. Raises LedgerError if a port cannot be had."""
+        """Listens.
+
+        Raises:
+            UsageError: there are not so many ports.
+            LedgerError: a port cannot be had; it says which and why.
+        """
         shape = self.ledger.topology
         members = [(msp, PEER) for msp in shape.organisations] + [(shape.orderer, ORDERER)]
         check_ports(self._port, len(members))
