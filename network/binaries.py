@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ufmi.errors import FabricMissing, NetworkError
 
-BIN_VARIABLE = "UFMI_FABRIC_BIN"
+VARIABLE = "UFMI_FABRIC_BIN"
 TOOLS = ("peer", "orderer", "configtxgen", "configtxlator", "osnadmin")
 PINNED = "2.5.9"  # what network/tools/go.mod pins
 _VERSION = re.compile(r"Version:\s*v?(\d+\.\d+\.\d+)")
@@ -58,7 +58,7 @@ def cache_folder() -> Path:
 
 def find() -> list[Fabric]:
     """All versions found, in the order in which they are looked for; each version once."""
-    folders = [Path(given)] if (given := os.environ.get(BIN_VARIABLE)) else []
+    folders = [Path(given)] if (given := os.environ.get(VARIABLE)) else []
     on_path = shutil.which("peer")
     if on_path:
         folders.append(Path(on_path).parent)

@@ -16,7 +16,7 @@ import msgspec
 from network import config, packages
 from network.binaries import Fabric, choose
 from network.channels import Channels
-from network.connection import write_connection
+from network.connection import write_folder
 from network.contracts import Contracts
 from network.material import Material
 from network.plan import HOST, NodePlan, Plan, lay_out, listens, port_is_free, read_plan
@@ -122,7 +122,7 @@ class FabricNetwork:
             self.say("deploying contracts")
             self.contracts.start_servers()
             self.contracts.deploy()
-            write_connection(self.connection, self.plan, self.material)
+            write_folder(self.connection, self.plan, self.material)
             self.say("waiting for an endorsed call")
             self.contracts.await_ready(self.connection, self.check)
         finally:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ufmi.errors import AccessDenied
-from ufmi.ledger.identity import Identity
+from ufmi.ledger.identity import Identity, is_low_s
 from ufmi.ledger.msp import ROLES
 from ufmi.system import write_file
 
@@ -136,8 +136,7 @@ class Organisation:
         )
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)
-        pem = builder.sign(authority_key, SHA256()).public_bytes(Encoding.PEM)
-        _save(self.folder, name, key, pem)
+        _save(self.folder, name, key, _sign(builder, authority_key))
 
     def member(self, name: str) -> Identity:
         """A member certified before. Raises AccessDenied."""
@@ -155,8 +154,16 @@ def _make_authority(folder: Path, kind: str, msp: str) -> None:
         .add_extension(_usage(authority=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
-    pem = builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
-    _save(folder, kind, key, pem)
+    _save(folder, kind, key, _sign(builder, key))
+
+
+def _sign(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The certificate in PEM. Fabric's own tools rewrite a certificate whose signature has a high
+    S before they use it, which changes its fingerprint; so it is signed until S is low."""
+    while True:
+        certificate = builder.sign(key, SHA256())
+        if is_low_s(certificate.signature):
+            return certificate.public_bytes(Encoding.PEM)
 
 
 def _builder(
