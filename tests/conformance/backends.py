@@ -10,8 +10,8 @@ from pathlib import Path
 
 from network import binaries
 from network.topology import ChannelSpec, ContractSpec
-from tests.fabric import running, topology
 from tests.ledger.kv import Kv
+from tests.networks import running, topology
 from ufmi.ledger import Contract, Gateway, Identity, Network
 from ufmi.ledger.embedded import Channel, EmbeddedLedger, Topology
 from ufmi.ledger.fabric import FabricLedger

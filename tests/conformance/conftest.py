@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.fabric import PARAMETERS
 from tests.market.market import Market, funded_market, open_market
+from tests.networks import PARAMETERS
 
 from .backends import Backend, embedded, on_fabric
 from .mirror import mirrored

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from network import binaries
-from tests.fabric import PARAMETERS
+from tests.networks import PARAMETERS
 
 versions = pytest.mark.parametrize("fabric", PARAMETERS, indirect=True)
 
