@@ -13,6 +13,8 @@ from ufmi.ledger.protos import gateway
 _DETAILS = "grpc-status-details-bin"
 # The peer was not reached, or broke off: what it was doing for us is not known.
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL)
+# What a peer says at its limit, without a code of its own.
+_TOO_MANY = "exceeding concurrency limit"
 # What Fabric says of peers that stand at different heights for a moment.
 _DIFFERENT_HEIGHTS = "ProposalResponsePayloads do not match"
 
@@ -45,7 +47,7 @@ def call_failed(kind: type[_Kind], problem: Any, peer: str, tx_id: str) -> Ledge
         dict.fromkeys([str(problem.details()), *(f"{one.msp}: {one.message}" for one in nodes)])
     )
     message = f"{peer}: {code.name}: {said}"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED or _TOO_MANY in said:
         refused = TooManyRequests(message, transaction_id=tx_id)
         refused.nodes = nodes
         return refused

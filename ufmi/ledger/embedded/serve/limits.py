@@ -41,8 +41,9 @@ class Limit:
     def call(self) -> Iterator[None]:
         """One call. Raises Failure if as many as may run are running."""
         if self._running >= self._most:
+            # The code is that of a peer, which gives none of its own.
             raise Failure(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                grpc.StatusCode.UNKNOWN,
                 f"too many requests for /{self._service},"
                 f" exceeding concurrency limit ({self._most})",
             )
