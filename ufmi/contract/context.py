@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ufmi.errors import ContractFailure, LimitExceeded, UndeclaredKey
 
 KEYS_MAX = 20_000
+# With the contract's name and two bytes: what an embedded ledger's store takes as one key.
+KEY_BYTES_MAX = 400
 VALUE_BYTES_MAX = 256 * 1024
 EVENT_BYTES_MAX = 1024 * 1024
 SCAN_MAX = 1_000

@@ -15,11 +15,11 @@ from typing import Any
 
 import lmdb
 
+from ufmi.contract.context import KEY_BYTES_MAX
 from ufmi.errors import LimitExceeded, StorageFailed, StoreCorrupted
 from ufmi.ledger.embedded.rwset import Version
 from ufmi.recordlog import Location
 
-KEY_BYTES_MAX = 400
 _MAP_BYTES = 1 << 38
 _FLUSH_ENTRIES = 40_000
 _VERSION = struct.Struct(">QI")

@@ -153,9 +153,7 @@ class Session:
                 f"the transaction's time {call.time_ms} is more than {self._skew_ms} ms"
                 f" from this server's clock"
             )
-        stub = FabricStub(
-            message.channel_id, message.txid, call.time_ms, call.creator, ask, self._many
-        )
+        stub = FabricStub(message.channel_id, message.txid, call, ask, self._many)
         function = arguments[0].decode("utf-8", "replace") if arguments else ""
         return stub, function, arguments[1:]
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ufmi.contract import Modification
+from ufmi.contract.context import KEY_BYTES_MAX
+from ufmi.errors import LimitExceeded
+from ufmi.ledger.proposals import Call
 from ufmi.ledger.protos import chaincode_shim, identities, query_result
 
 Message = chaincode_shim.ChaincodeMessage
@@ -30,20 +33,26 @@ class ManyKeys(NamedTuple):
 class FabricStub:
     """See `ufmi.contract.Stub`."""
 
-    def __init__(
-        self, channel: str, tx_id: str, time_ms: int, creator: bytes, ask: Ask, many: ManyKeys
-    ) -> None:
-        member = identities.SerializedIdentity.FromString(creator)
+    def __init__(self, channel: str, tx_id: str, call: Call, ask: Ask, many: ManyKeys) -> None:
+        member = identities.SerializedIdentity.FromString(call.creator)
         self.channel = channel
         self.tx_id = tx_id
-        self.timestamp_ms = time_ms
+        self.timestamp_ms = call.time_ms
+        self._room = KEY_BYTES_MAX - len(call.contract.encode()) - 2
         self.creator_msp = str(member.mspid)
         self.creator_certificate = bytes(member.id_bytes)
         self.event: tuple[str, bytes] | None = None
         self._ask = ask
         self._many = many
 
+    def _check(self, key: str) -> None:
+        """Peers would take any key; both ledgers take the same."""
+        if not 0 < len(key.encode()) <= self._room:
+            raise LimitExceeded(f"a key is empty or longer than {self._room} bytes")
+
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        for key in keys:
+            self._check(key)
         if self._many.reads == 1:
             return [self._get(key) for key in keys]
         found: list[bytes | None] = []
@@ -61,6 +70,8 @@ class FabricStub:
         return self._ask(Message.GET_STATE, request.SerializeToString()) or None
 
     def put_many(self, items: Sequence[tuple[str, bytes | None]]) -> None:
+        for key, _ in items:
+            self._check(key)
         if self._many.writes == 1:
             for key, value in items:
                 self._put(key, value)
