@@ -18,6 +18,11 @@ _TOO_MANY = "exceeding concurrency limit"
 # What Fabric says of peers that stand at different heights for a moment.
 _DIFFERENT_HEIGHTS = "ProposalResponsePayloads do not match"
 
+# What a peer says where it cannot reach the chaincode's server, or lost it in the middle; but
+# not where the server itself says that it failed.
+_NOT_EXECUTED = "failed to execute transaction"
+_SERVER_FAILED = "transaction returned with failure"
+
 _Kind = TypeVar("_Kind", bound=LedgerError)
 
 
@@ -51,7 +56,8 @@ def call_failed(kind: type[_Kind], problem: Any, peer: str, tx_id: str) -> Ledge
         refused = TooManyRequests(message, transaction_id=tx_id)
         refused.nodes = nodes
         return refused
-    retryable = code in _LOST or _DIFFERENT_HEIGHTS in said
+    no_server = _NOT_EXECUTED in said and _SERVER_FAILED not in said
+    retryable = code in _LOST or _DIFFERENT_HEIGHTS in said or no_server
     failed = kind(message, transaction_id=tx_id, retryable=retryable or None)
     failed.nodes, failed.grpc_code = nodes, code.name
     return failed
