@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import signal
 import sys
 from importlib import import_module
@@ -19,6 +20,9 @@ import structlog
 from ufmi.contract import source_digest
 from ufmi.errors import LedgerError, UfmiError
 from ufmi.ledger.fabric.server import ChaincodeServer, ServerTls
+
+_SOURCE = re.compile(r"-([0-9a-f]{16})$")
+_log = structlog.get_logger("ufmi.chaincode")
 
 
 class TlsFiles(msgspec.Struct, frozen=True):
@@ -49,8 +53,11 @@ def make_server(settings: Settings) -> ChaincodeServer:
     module, _, name = settings.contract.partition(":")
     kind = getattr(import_module(module), name)
     label = settings.package_id.partition(":")[0]
+    named = _SOURCE.search(label)
     source = source_digest(kind)
-    if not source.startswith(label.rpartition("-")[2]):
+    if named is None:
+        _log.warning("the package's label does not end with the source's digest", label=label)
+    elif not source.startswith(named[1]):
         raise LedgerError(
             f"the package {label} is not for the source here ({source[:16]}…)",
             hint="Deploy the contract anew: `ufmi network up`",
