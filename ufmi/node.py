@@ -44,6 +44,7 @@ from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock, sync_f
 
 CONTRACTS = {"udl": {"udl": UdlContract()}}
 FRONTEND_MEMBER = "frontend"
+FABRIC_FILE = "fabric.json"
 
 if TYPE_CHECKING:
     from ufmi.ledger.fabric import FabricLedger
@@ -145,7 +146,7 @@ class Node:
             with _fabric(place, clock, random_bytes) as ledger:
                 found(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER))
                 used = ledger.clock
-            write_file(folder / "fabric.json", msgspec.json.encode(place))
+            write_file(folder / FABRIC_FILE, msgspec.json.encode(place))
         else:
             used = _create_embedded(folder, found, clock, random_bytes, strict)
         return cls.open(
@@ -274,7 +275,7 @@ def kept_key(
 
 def has_ledger(folder: Path) -> bool:
     """Whether a UFMI was founded in a data folder."""
-    return (folder / "ledger" / "ledger.json").exists() or (folder / "fabric.json").exists()
+    return (folder / "ledger" / "ledger.json").exists() or (folder / FABRIC_FILE).exists()
 
 
 def _create_embedded(
@@ -327,7 +328,7 @@ def _open_ledger(
     folder: Path, clock: Clock | None, random_bytes: RandomBytes, strict: bool
 ) -> Ledger:
     try:
-        raw = (folder / "fabric.json").read_bytes()
+        raw = (folder / FABRIC_FILE).read_bytes()
     except FileNotFoundError:
         return EmbeddedLedger.open(
             folder / "ledger",
@@ -339,7 +340,7 @@ def _open_ledger(
     try:
         place = msgspec.json.decode(raw, type=_FabricPlace)
     except msgspec.DecodeError as problem:
-        raise StoreCorrupted(f"{folder / 'fabric.json'} cannot be read: {problem}") from problem
+        raise StoreCorrupted(f"{folder / FABRIC_FILE} cannot be read: {problem}") from problem
     return _connect(place, clock, random_bytes)
 
 

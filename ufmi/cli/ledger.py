@@ -18,7 +18,7 @@ from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.topology import OPERATOR
 from ufmi.ledger.embedded.verify import verify_channel
 from ufmi.ledger.profile import write_connection
-from ufmi.node import CONTRACTS, FRONTEND_MEMBER
+from ufmi.node import CONTRACTS, FABRIC_FILE, FRONTEND_MEMBER
 from ufmi.system import write_file
 
 if TYPE_CHECKING:
@@ -27,13 +27,20 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Verify, export and serve the embedded ledger.", no_args_is_help=True)
 
 
+def _embedded(data: Path) -> EmbeddedLedger:
+    """The embedded ledger of a data folder. Raises NotFound, LedgerInUse, StoreCorrupted."""
+    if (data / FABRIC_FILE).exists():
+        fail(f"the ledger of {data} is a Fabric network, whose peers verify and serve its blocks")
+    return EmbeddedLedger.open(data / "ledger", CONTRACTS)
+
+
 @app.command()
 @guarded
 def verify(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
     """Check hash chain, signatures and verdicts, and recompute the state from the blocks."""
     reports = []
     started = time.perf_counter()
-    with EmbeddedLedger.open(data / "ledger", CONTRACTS) as ledger:
+    with _embedded(data) as ledger:
         for name in ledger.topology.channels:
             reports.append(verify_channel(ledger.channel(name), ledger.topology.orderer))
     seconds = time.perf_counter() - started
@@ -64,7 +71,7 @@ def export(
     """Write one block as Fabric's protobuf, for Fabric's own tools."""
     if not out_file.parent.is_dir():
         fail(f"there is no folder {out_file.parent}", 2)
-    with EmbeddedLedger.open(data / "ledger", CONTRACTS) as ledger:
+    with _embedded(data) as ledger:
         raw = ledger.channel(channel).block(block).message.SerializeToString()
     write_file(out_file, raw, 0o644)
 
@@ -91,7 +98,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with (
-        EmbeddedLedger.open(data / "ledger", CONTRACTS) as ledger,
+        _embedded(data) as ledger,
         serving.Server(ledger, host, port) as server,
     ):
         members = {OPERATOR: [FRONTEND_MEMBER]}

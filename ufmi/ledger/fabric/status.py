@@ -15,8 +15,9 @@ _DETAILS = "grpc-status-details-bin"
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL)
 # What a peer says at its limit, without a code of its own.
 _TOO_MANY = "exceeding concurrency limit"
-# What Fabric says of peers that stand at different heights for a moment.
-_DIFFERENT_HEIGHTS = "ProposalResponsePayloads do not match"
+# What passes by itself: peers that stand at different heights for a moment; a peer that has just
+# started and does not know the others yet.
+_PASSING = ("ProposalResponsePayloads do not match", "no combination of peers can be derived")
 
 # What a peer says where it cannot reach the chaincode's server, or lost it in the middle; but
 # not where the server itself says that it failed.
@@ -57,7 +58,7 @@ def call_failed(kind: type[_Kind], problem: Any, peer: str, tx_id: str) -> Ledge
         refused.nodes = nodes
         return refused
     no_server = _NOT_EXECUTED in said and _SERVER_FAILED not in said
-    retryable = code in _LOST or _DIFFERENT_HEIGHTS in said or no_server
+    retryable = code in _LOST or no_server or any(text in said for text in _PASSING)
     failed = kind(message, transaction_id=tx_id, retryable=retryable or None)
     failed.nodes, failed.grpc_code = nodes, code.name
     return failed
