@@ -13,6 +13,10 @@ from ufmi.ledger.protos import gateway
 _DETAILS = "grpc-status-details-bin"
 # The peer was not reached, or broke off: what it was doing for us is not known.
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL)
+# A peer whose ledger closes ends a stream so; of a single call it is what the contract says.
+_STREAM_LOST = (*_LOST, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
+# What gRPC says with the code of too many calls, of a message that will never pass.
+_TOO_LARGE = "larger than max"
 # What Fabric says of peers that stand at different heights for a moment.
 _DIFFERENT_HEIGHTS = "ProposalResponsePayloads do not match"
 
@@ -45,9 +49,9 @@ def call_failed(kind: type[_Kind], problem: Any, peer: str, tx_id: str) -> Ledge
         dict.fromkeys([str(problem.details()), *(f"{one.msp}: {one.message}" for one in nodes)])
     )
     message = f"{peer}: {code.name}: {said}"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in said:
         refused = TooManyRequests(message, transaction_id=tx_id)
-        refused.nodes = nodes
+        refused.nodes, refused.grpc_code = nodes, code.name
         return refused
     retryable = code in _LOST or _DIFFERENT_HEIGHTS in said
     failed = kind(message, transaction_id=tx_id, retryable=retryable or None)
@@ -59,9 +63,7 @@ def stream_failed(problem: Any, peer: str) -> LedgerError:
     """The error for a stream that broke: ConnectionLost where it can be opened again."""
     code = problem.code()
     message = f"{peer}: {code.name}: {problem.details()}"
-    kind = LedgerError
-    if code in _LOST or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        kind = ConnectionLost
+    kind = ConnectionLost if code in _STREAM_LOST else LedgerError
     failed = kind(message)
     failed.grpc_code = code.name
     return failed
