@@ -175,12 +175,11 @@ def test_a_message_that_is_none_ends_its_stream_alone() -> None:
 
 
 def test_a_failure_of_many_letters_and_lines_reaches_the_client_whole() -> None:
+    def broken(message: bytes) -> bytes:
+        raise ValueError("zwei\nZeilen, 中文, 100 %")
+
     async def run() -> None:
         async with serving() as (server, address, _), channel(address) as one:
-
-            def broken(message: bytes) -> bytes:
-                raise ValueError("zwei\nZeilen, 中文, 100 %")
-
             stream = await connected(one)
             (session,) = server._sessions
             session.answer = broken  # type: ignore[method-assign]
