@@ -141,8 +141,11 @@ class AsyncNetwork:
             start = checkpoint.position.block
         first = await self.height() if start is None else start
 
-        def opened(position: Position) -> AsyncIterator[Block]:
-            return self._blocks(requests.seek_blocks, position.block, stop)
+        async def opened(position: Position) -> AsyncIterator[Block]:
+            if stop is not None and position.block > stop:
+                return  # lost after the last block: peers refuse to give none
+            async for block in self._blocks(requests.seek_blocks, position.block, stop):
+                yield block
 
         async for block in _resumed(
             opened, Position(first), lambda block: Position(block.number + 1)

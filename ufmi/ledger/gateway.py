@@ -106,6 +106,8 @@ class Network:
         first = self.height() if start is None else start
 
         def opened(position: Position) -> Iterator[Block]:
+            if stop is not None and position.block > stop:
+                return iter(())  # lost after the last block: peers refuse to give none
             return self._blocks(requests.seek_blocks, position.block, stop)
 
         yield from resumed(opened, Position(first), lambda block: Position(block.number + 1))

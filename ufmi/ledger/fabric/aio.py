@@ -25,6 +25,8 @@ from ufmi.ledger.fabric.calls import (
     LIMITS,
     Limits,
     channel_options,
+    ended,
+    left,
     pause,
     raise_refused,
     stubs,
@@ -92,9 +94,8 @@ class AsyncGrpcTransport:
         deadline = None if seconds is None else time.monotonic() + seconds
         attempt = 0
         while True:
-            left = None if deadline is None else deadline - time.monotonic()
             try:
-                return await self._call(call, request, kind, left, tx_id)
+                return await self._call(call, request, kind, left(deadline), tx_id)
             except LedgerError as problem:
                 attempt += 1
                 if not worth_another_try(problem, attempt, self.limits, deadline):
@@ -109,15 +110,17 @@ class AsyncGrpcTransport:
         seconds: float | None,
         tx_id: str,
     ) -> Any:
+        deadline = None if seconds is None else time.monotonic() + seconds
         try:
-            await asyncio.wait_for(self._free.acquire(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._free.acquire()
         except TimeoutError as problem:
             raise TooManyRequests(
                 f"{self.limits.in_flight} calls to {self._peer} are under way",
                 transaction_id=tx_id,
             ) from problem
         try:
-            return await call(request, timeout=seconds)
+            return await call(request, timeout=left(deadline))
         except grpc.RpcError as problem:
             raise call_failed(kind, problem, self._peer, tx_id) from problem
         finally:
@@ -128,6 +131,7 @@ class AsyncGrpcTransport:
         try:
             async for response in call:
                 yield response
+            raise ended(self._peer)
         except grpc.RpcError as problem:
             raise stream_failed(problem, self._peer) from problem
         finally:
@@ -142,6 +146,7 @@ class AsyncGrpcTransport:
                     raise_refused(self._peer, response.status)
                     return
                 yield response.block
+            raise ended(self._peer)
         except grpc.RpcError as problem:
             raise stream_failed(problem, self._peer) from problem
         finally:

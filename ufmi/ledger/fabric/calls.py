@@ -48,6 +48,16 @@ def worth_another_try(
     return lost and in_time and attempt < limits.tries
 
 
+def left(deadline: float | None) -> float | None:
+    """Seconds until a deadline, if there is one."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def ended(peer: str) -> ConnectionLost:
+    """The error for a stream that ended without a word although there is always more to come."""
+    return ConnectionLost(f"{peer} ended the stream")
+
+
 def raise_refused(peer: str, status: int) -> None:
     """Raises for the status that ends a stream of blocks, unless it ended as asked."""
     if status == common.SUCCESS:

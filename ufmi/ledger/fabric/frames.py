@@ -25,6 +25,7 @@ FRAME_SIZE_ERROR, REFUSED_STREAM, COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 6, 7, 9
 
 FRAME_BYTES = 16_384  # what either side may send unless the other says more
 WINDOW = 16 * 1024 * 1024  # what a peer may send before we take note of it
+WAITING_MAX = WINDOW  # where more waits to be sent on a stream, no more is taken from it
 HEADER_BYTES_MAX = 64 * 1024
 STREAMS_MAX = 16
 _WINDOW_MAX = 2**31 - 1
@@ -34,6 +35,11 @@ _SETTING = struct.Struct(">HI")
 _NUMBER = struct.Struct(">I")
 _MAX_STREAMS, _INITIAL_WINDOW, _MAX_FRAME = 3, 4, 5
 _MAX_HEADER_LIST = 6
+_TABLE, _PUSH = 1, 2
+# Where frames belong, and how long they are.
+_ON_STREAMS = frozenset((DATA, HEADERS, PRIORITY, RST_STREAM, CONTINUATION))
+_ON_CONNECTIONS = frozenset((SETTINGS, PING, GOAWAY))
+_SIZES = {PRIORITY: 5, RST_STREAM: 4, PING: 8, WINDOW_UPDATE: 4}
 
 
 class ProtocolViolation(Exception):
@@ -75,7 +81,9 @@ class _Stream:
     window: int
     waiting: bytearray = field(default_factory=bytearray)
     came: int = 0
-    ending: bytes = b""  # trailers that follow what waits
+    # Trailers that follow what waits; encoded when they go, because the encoder has a memory.
+    ending: list[tuple[str, str]] | None = None
+    half: bool = False  # the other side has said all
 
 
 class Connection:
@@ -93,6 +101,8 @@ class Connection:
         self._initial_window = _DEFAULT_WINDOW
         self._frame_bytes = FRAME_BYTES
         self._came = 0
+        self._settled = False
+        self._broken = False
         self._headers: tuple[int, int, bytearray] | None = None  # stream, flags, so far
         settings = [
             (_MAX_STREAMS, STREAMS_MAX),
@@ -105,7 +115,18 @@ class Connection:
     # -- in ---------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> list[Event]:
-        """Takes bytes in; returns what they mean. Raises ProtocolViolation."""
+        """Takes bytes in; returns what they mean. Raises ProtocolViolation, and only once."""
+        if self._broken:
+            return []
+        try:
+            return self._receive(data)
+        except ProtocolViolation:
+            self._broken = True
+            self._input.clear()
+            self._streams.clear()
+            raise
+
+    def _receive(self, data: bytes) -> list[Event]:
         buffer = self._input
         buffer += data
         at = 0
@@ -133,8 +154,7 @@ class Connection:
     def _frame(
         self, kind: int, flags: int, stream: int, content: bytes, events: list[Event]
     ) -> None:
-        if self._headers is not None and kind != CONTINUATION:
-            raise ProtocolViolation(PROTOCOL_ERROR, "headers were not finished")
+        self._check(kind, stream, len(content))
         if kind == DATA:
             self._data(flags, stream, content, events)
         elif kind in (HEADERS, CONTINUATION):
@@ -144,8 +164,6 @@ class Connection:
         elif kind == WINDOW_UPDATE:
             self._more_window(stream, content)
         elif kind == PING:
-            if len(content) != 8:
-                raise ProtocolViolation(FRAME_SIZE_ERROR, "a ping has eight bytes")
             if not flags & ACK:
                 self._write(PING, ACK, 0, content)
         elif kind == RST_STREAM:
@@ -155,28 +173,47 @@ class Connection:
             raise ProtocolViolation(PROTOCOL_ERROR, "clients promise nothing")
         # Priorities, the end of the connection and what is unknown change nothing here.
 
+    def _check(self, kind: int, stream: int, size: int) -> None:
+        """What holds of any frame. Raises ProtocolViolation."""
+        if self._headers is not None and kind != CONTINUATION:
+            raise ProtocolViolation(PROTOCOL_ERROR, "headers were not finished")
+        if not self._settled and kind != SETTINGS:
+            raise ProtocolViolation(PROTOCOL_ERROR, "settings come first")
+        if kind in (_ON_CONNECTIONS if stream else _ON_STREAMS):
+            raise ProtocolViolation(PROTOCOL_ERROR, f"a frame of type {kind} on stream {stream}")
+        if size != _SIZES.get(kind, size) or (kind == GOAWAY and size < 8):
+            raise ProtocolViolation(FRAME_SIZE_ERROR, f"{size} bytes in a frame of type {kind}")
+        idle = stream > self._newest or (stream and stream % 2 == 0)
+        if idle and kind in (DATA, RST_STREAM, WINDOW_UPDATE):
+            raise ProtocolViolation(PROTOCOL_ERROR, f"stream {stream} was never opened")
+
     def _data(self, flags: int, stream: int, content: bytes, events: list[Event]) -> None:
         size = len(content)
-        if stream == 0 or stream > self._newest:
-            raise ProtocolViolation(PROTOCOL_ERROR, "content of no stream")
         self._came += size
-        if self._came > WINDOW:
-            raise ProtocolViolation(FLOW_CONTROL_ERROR, "more was sent than the window takes")
         if self._came > WINDOW // 2:
             self._write(WINDOW_UPDATE, 0, 0, _NUMBER.pack(self._came))
             self._came = 0
         known = self._streams.get(stream)
         if known is None:
             return  # we ended it, and the other side did not know yet
+        if known.half:
+            raise ProtocolViolation(STREAM_CLOSED, f"content after the end of stream {stream}")
         known.came += size
-        if known.came > WINDOW // 2 and not flags & END_STREAM:
-            self._write(WINDOW_UPDATE, 0, stream, _NUMBER.pack(known.came))
-            known.came = 0
+        if known.came > WINDOW:
+            raise ProtocolViolation(FLOW_CONTROL_ERROR, "more was sent than the window takes")
+        known.half = bool(flags & END_STREAM)
+        self._credit(stream, known)
         content = _unpadded(flags, content)
         if content:
             events.append(Received(stream, content))
-        if flags & END_STREAM:
+        if known.half:
             events.append(Ended(stream, False))
+
+    def _credit(self, stream: int, known: _Stream) -> None:
+        """Lets the other side send more, unless it does not take what it has asked for."""
+        if known.came > WINDOW // 2 and not known.half and len(known.waiting) <= WAITING_MAX:
+            self._write(WINDOW_UPDATE, 0, stream, _NUMBER.pack(known.came))
+            known.came = 0
 
     def _header_part(
         self, kind: int, flags: int, stream: int, content: bytes, events: list[Event]
@@ -184,6 +221,8 @@ class Connection:
         if kind == HEADERS:
             content = _unpadded(flags, content)
             if flags & WITH_PRIORITY:
+                if len(content) < 5:
+                    raise ProtocolViolation(FRAME_SIZE_ERROR, "a priority has five bytes")
                 content = content[5:]
             self._headers = (stream, flags, bytearray(content))
         else:
@@ -203,9 +242,14 @@ class Connection:
             headers = {_text(name): _text(value) for name, value in self._decoder.decode(block)}
         except HPACKError as problem:
             raise ProtocolViolation(COMPRESSION_ERROR, str(problem)) from problem
-        if stream in self._streams:
-            if last:  # trailers
-                events.append(Ended(stream, False))
+        known = self._streams.get(stream)
+        if known is not None:
+            if known.half:
+                raise ProtocolViolation(STREAM_CLOSED, f"headers after the end of stream {stream}")
+            if not last:
+                raise ProtocolViolation(PROTOCOL_ERROR, "trailers that do not end a stream")
+            known.half = True
+            events.append(Ended(stream, False))
             return
         if stream % 2 == 0 or stream <= self._newest:
             raise ProtocolViolation(PROTOCOL_ERROR, f"stream {stream} cannot be opened")
@@ -213,43 +257,44 @@ class Connection:
         if len(self._streams) >= STREAMS_MAX:
             self._write(RST_STREAM, 0, stream, _NUMBER.pack(REFUSED_STREAM))
             return
-        self._streams[stream] = _Stream(self._initial_window)
+        self._streams[stream] = _Stream(self._initial_window, half=last)
         events.append(Opened(stream, headers.get(":path", "")))
         if last:
             events.append(Ended(stream, False))
 
     def _settings(self, flags: int, stream: int, content: bytes) -> None:
-        if stream or len(content) % 6:
+        if len(content) % 6 or (flags & ACK and content):
             raise ProtocolViolation(FRAME_SIZE_ERROR, "settings are six bytes each")
         if flags & ACK:
             return
+        self._settled = True
         for name, value in _SETTING.iter_unpack(content):
             if name == _INITIAL_WINDOW:
                 if value > _WINDOW_MAX:
                     raise ProtocolViolation(FLOW_CONTROL_ERROR, "the window is too large")
                 for one in self._streams.values():
-                    one.window += value - self._initial_window
+                    one.window = _widened(one.window, value - self._initial_window)
                 self._initial_window = value
             elif name == _MAX_FRAME:
                 if not FRAME_BYTES <= value < 1 << 24:
                     raise ProtocolViolation(PROTOCOL_ERROR, "the frame size is out of range")
                 self._frame_bytes = min(value, 1 << 20)
-            elif name == 1:
+            elif name == _PUSH and value > 1:
+                raise ProtocolViolation(PROTOCOL_ERROR, "push is on or off")
+            elif name == _TABLE:
                 self._encoder.header_table_size = min(value, 4_096)
         self._write(SETTINGS, ACK, 0, b"")
         self._flush_all()
 
     def _more_window(self, stream: int, content: bytes) -> None:
-        if len(content) != 4:
-            raise ProtocolViolation(FRAME_SIZE_ERROR, "a window update has four bytes")
         more = _NUMBER.unpack(content)[0] & _WINDOW_MAX
+        if not more:
+            raise ProtocolViolation(PROTOCOL_ERROR, "a window update of nothing")
         if stream == 0:
-            self._window += more
-            if self._window > _WINDOW_MAX:
-                raise ProtocolViolation(FLOW_CONTROL_ERROR, "the window is too large")
+            self._window = _widened(self._window, more)
             self._flush_all()
         elif (known := self._streams.get(stream)) is not None:
-            known.window += more
+            known.window = _widened(known.window, more)
             self._flush(stream, known)
 
     # -- out --------------------------------------------------------------------------------
@@ -259,14 +304,17 @@ class Connection:
         known = self._streams.get(stream)
         if known is None:
             return
-        block = self._encoder.encode(headers)
         if not last:
-            self._write(HEADERS, END_HEADERS, stream, block)
+            self._write(HEADERS, END_HEADERS, stream, self._encoder.encode(headers))
         elif known.waiting:
-            known.ending = block
+            known.ending = headers
         else:
-            self._write(HEADERS, END_HEADERS | END_STREAM, stream, block)
-            del self._streams[stream]
+            self._end_stream(stream, headers)
+
+    def _end_stream(self, stream: int, headers: list[tuple[str, str]]) -> None:
+        block = self._encoder.encode(headers)
+        self._write(HEADERS, END_HEADERS | END_STREAM, stream, block)
+        del self._streams[stream]
 
     def send(self, stream: int, content: bytes) -> None:
         """Sends content, as far as the windows allow; the rest follows when they open."""
@@ -287,14 +335,15 @@ class Connection:
         while waiting:
             size = min(len(waiting), known.window, self._window, self._frame_bytes)
             if size <= 0:
-                return
+                break
             known.window -= size
             self._window -= size
             self._write(DATA, 0, stream, bytes(waiting[:size]))
             del waiting[:size]
-        if known.ending:
-            self._write(HEADERS, END_HEADERS | END_STREAM, stream, known.ending)
-            del self._streams[stream]
+        if known.ending is not None and not waiting:
+            self._end_stream(stream, known.ending)
+        else:
+            self._credit(stream, known)
 
     def _flush_all(self) -> None:
         for stream, known in list(self._streams.items()):
@@ -314,6 +363,12 @@ class Connection:
         joined = b"".join(self._output)
         self._output.clear()
         return joined
+
+
+def _widened(window: int, more: int) -> int:
+    if window + more > _WINDOW_MAX:
+        raise ProtocolViolation(FLOW_CONTROL_ERROR, "the window is too large")
+    return window + more
 
 
 def _unpadded(flags: int, content: bytes) -> bytes:

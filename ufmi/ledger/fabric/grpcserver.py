@@ -10,6 +10,7 @@ import ssl
 import struct
 from collections.abc import Callable
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import structlog
 
@@ -24,6 +25,8 @@ from ufmi.ledger.fabric.frames import (
 
 _PREFIX = struct.Struct(">BI")  # whether compressed, length
 _OK, _UNKNOWN, _EXHAUSTED, _UNIMPLEMENTED = "0", "2", "8", "12"
+_MESSAGE_CHARACTERS_MAX = 1_000  # headers have to fit a frame
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 _CONTENT_TYPE = ("content-type", "application/grpc")
 
 _log = structlog.get_logger("ufmi.chaincode")
@@ -127,12 +130,11 @@ class GrpcConnection(asyncio.Protocol):
 
     def _fail(self, stream: int, code: str, message: str) -> None:
         self._forget(stream)
-        trailers = [("grpc-status", code), ("grpc-message", message)]
-        self._http.send_headers(stream, trailers, last=True)
+        self._http.send_headers(stream, _status(code, message), last=True)
 
     def _refuse(self, stream: int, code: str, message: str) -> None:
-        headers = [(":status", "200"), _CONTENT_TYPE, ("grpc-status", code)]
-        self._http.send_headers(stream, [*headers, ("grpc-message", message)], last=True)
+        headers = [(":status", "200"), _CONTENT_TYPE, *_status(code, message)]
+        self._http.send_headers(stream, headers, last=True)
 
     def _forget(self, stream: int) -> None:
         self._partial.pop(stream, None)
@@ -152,13 +154,25 @@ class GrpcConnection(asyncio.Protocol):
         for stream in list(self._talks):
             self._forget(stream)
 
-    def close(self) -> None:
-        """Ends all streams and the connection."""
+    def end(self) -> None:
+        """Ends all streams and says that the connection ends, which the client then closes.
+
+        Closed here at once, the end could overtake what was said of the streams.
+        """
         for stream in list(self._talks):
             self._ended(Ended(stream, False))
         self._http.end()
         self._transport.write(self._http.output())
-        self._transport.close()
+
+    def abort(self) -> None:
+        """Ends the connection without waiting for the client to take what was said."""
+        self._transport.abort()
+
+
+def _status(code: str, message: str) -> list[tuple[str, str]]:
+    """A status as gRPC writes it; the message in percent-encoding, as headers hold no others."""
+    text = quote(message[:_MESSAGE_CHARACTERS_MAX], safe=_PRINTABLE, errors="replace")
+    return [("grpc-status", code), ("grpc-message", text)]
 
 
 async def listen(

@@ -51,8 +51,13 @@ def make_server(settings: Settings) -> ChaincodeServer:
         LedgerError: the package was made for another source of the contract.
     """
     module, _, name = settings.contract.partition(":")
-    kind = getattr(import_module(module), name)
+    try:
+        kind = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as problem:
+        raise LedgerError(f"there is no contract {settings.contract}: {problem}") from problem
     label = settings.package_id.partition(":")[0]
+    if not label:
+        raise LedgerError(f"{settings.package_id!r} is no id of a package")
     named = _SOURCE.search(label)
     source = source_digest(kind)
     if named is None:
@@ -82,8 +87,11 @@ async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT."""
     server = make_server(settings)
     if settings.metrics:
-        host, _, port = settings.metrics.partition(":")
-        server.metrics.serve(host, int(port))
+        host, _, port = settings.metrics.rpartition(":")
+        try:
+            server.metrics.serve(host, int(port))
+        except (OSError, ValueError, OverflowError) as problem:
+            raise LedgerError(f"metrics cannot be at {settings.metrics}: {problem}") from problem
     await server.start()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

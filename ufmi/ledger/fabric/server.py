@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from ufmi.ledger.fabric.session import Session
 from ufmi.system import Clock, SystemClock
 
 GRACE_SECONDS = 5.0
+# How long a client may take to read the end, before it is cut off.
+GOODBYE_SECONDS = 1.0
 _PATH = "/protos.Chaincode/Connect"
 _PAUSE_SECONDS = 0.02
 
@@ -90,7 +93,7 @@ class ChaincodeServer:
             self._server = await listen(
                 host, int(port), _PATH, self._converse, tls, self._connections
             )
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, OverflowError) as problem:
             raise LedgerError(
                 f"{self._address} cannot be served: {problem}",
                 hint="Another process may have the port",
@@ -115,9 +118,19 @@ class ChaincodeServer:
         if self._server is None:
             return
         self._server.close()
-        deadline = asyncio.get_running_loop().time() + GRACE_SECONDS
-        while self._in_flight() and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(_PAUSE_SECONDS)
+        await _until(lambda: not self._in_flight(), GRACE_SECONDS)
         for connection in list(self._connections):
-            connection.close()
+            connection.end()
+        await _until(lambda: not self._connections, GOODBYE_SECONDS)
+        for connection in list(self._connections):
+            connection.abort()
+        await _until(lambda: not self._connections, GOODBYE_SECONDS)
         await self._server.wait_closed()
+
+
+async def _until(done: Callable[[], bool], seconds: float) -> None:
+    """Waits until it is done, or so long."""
+    now = asyncio.get_running_loop().time
+    deadline = now() + seconds
+    while not done() and now() < deadline:
+        await asyncio.sleep(_PAUSE_SECONDS)

@@ -15,7 +15,8 @@ import structlog
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from ufmi.contract import Contract, failure_text
-from ufmi.errors import ContractFailure, OutOfTime, UfmiError
+from ufmi.errors import ContractFailure, LimitExceeded, OutOfTime, UfmiError
+from ufmi.ledger.fabric.calls import MESSAGE_BYTES_MAX
 from ufmi.ledger.fabric.stub import FabricStub, ManyKeys, many_keys
 from ufmi.ledger.proposals import read_proposal
 from ufmi.ledger.protos import (
@@ -30,6 +31,7 @@ from ufmi.ledger.protos import (
 Message = chaincode_shim.ChaincodeMessage
 FAILURE = 500
 TRANSACTIONS_MAX = 10_000
+FAILURE_CHARACTERS_MAX = 100_000
 
 _log = structlog.get_logger("ufmi.chaincode")
 
@@ -64,6 +66,7 @@ class Session:
         self._closed = closed
         self._many = ManyKeys()
         self._running: dict[_Key, greenlet] = {}
+        self._over = False
 
     @property
     def in_flight(self) -> int:
@@ -91,6 +94,9 @@ class Session:
             return self._begin(message)
         if kind == Message.KEEPALIVE:
             return message
+        if kind == Message.INIT:
+            # Silence would cost whoever deployed it so a timeout without a reason.
+            return _completed(message, failure="the contract takes no initialisation")
         if kind in (Message.REGISTERED, Message.READY):
             if message.payload:
                 self._many = many_keys(message.payload)
@@ -100,17 +106,20 @@ class Session:
 
     def _begin(self, message: Any) -> Any:
         key = (message.channel_id, message.txid)
-        if key in self._running or len(self._running) >= TRANSACTIONS_MAX:
+        if key in self._running:
+            return _completed(message, failure=f"transaction {message.txid} is under way already")
+        if len(self._running) >= TRANSACTIONS_MAX:
             return _completed(message, failure="the chaincode server has too much under way")
         return self._go_on(greenlet(self._run), message)
 
     def _go_on(self, running: greenlet, message: Any) -> Any:
         key = (message.channel_id, message.txid)
         self._running[key] = running
-        said = running.switch(message)
-        if running.dead:
-            del self._running[key]
-        return said
+        try:
+            return running.switch(message)
+        finally:
+            if running.dead:
+                self._running.pop(key, None)
 
     def _run(self, message: Any) -> Any:
         """A whole transaction, within its greenlet; returns what ends it."""
@@ -120,27 +129,33 @@ class Session:
             request = Message(
                 type=kind, payload=payload, txid=message.txid, channel_id=message.channel_id
             )
+            _require_sendable(request)
+            if self._over:
+                raise ContractFailure("the peer has gone")
             response = hub.switch(request)
             if response.type == Message.ERROR:
-                raise ContractFailure(f"the peer refuses: {response.payload.decode()}")
+                text = response.payload.decode("utf-8", "replace")
+                raise ContractFailure(f"the peer refuses: {text}")
             return bytes(response.payload)
 
         try:
             stub, function, arguments = self._read(message, ask)
             payload = self._contract.invoke(stub, function, arguments)
-        except GreenletExit:
-            raise
-        except UfmiError as problem:
+            said = _completed(message, payload=payload, event=stub.event)
+            _require_sendable(said)
+        except BaseException as problem:  # whatever it is ends this transaction and no other
+            if self._over:
+                return None
+            if not isinstance(problem, UfmiError):
+                _log.error(
+                    "contract failed",
+                    contract=self._contract.name,
+                    traceback=traceback.format_exc(),
+                )
             self._ended(False)
-            return _completed(message, failure=failure_text(problem))
-        except Exception as problem:
-            _log.error(
-                "contract failed", contract=self._contract.name, traceback=traceback.format_exc()
-            )
-            self._ended(False)
-            return _completed(message, failure=failure_text(problem))
+            return _completed(message, failure=_failure_text(problem))
         self._ended(True)
-        return _completed(message, payload=payload, event=stub.event)
+        return said
 
     def _read(self, message: Any, ask: Any) -> tuple[FabricStub, str, tuple[bytes, ...]]:
         signed: Any = message.proposal
@@ -159,10 +174,27 @@ class Session:
 
     def close(self) -> None:
         """Ends what is under way, when the peer has gone."""
+        self._over = True
         for running in self._running.values():
             running.throw(GreenletExit)
         self._running.clear()
         self._closed(self)
+
+
+def _require_sendable(message: Any) -> None:
+    """One message that the peer does not take would end all transactions of its stream."""
+    size = message.ByteSize()
+    if size > MESSAGE_BYTES_MAX:
+        raise LimitExceeded(f"a message of {size} bytes is more than the peer takes")
+
+
+def _failure_text(problem: BaseException) -> str:
+    """What the client is told, in characters that a message can hold, whatever was raised."""
+    try:
+        text = failure_text(problem)
+    except Exception:  # its own __str__ fails
+        text = f"UFMI-3000: the contract failed: {type(problem).__name__}"
+    return text[:FAILURE_CHARACTERS_MAX].encode("utf-8", "replace").decode()
 
 
 def _completed(

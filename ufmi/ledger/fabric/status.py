@@ -15,6 +15,10 @@ _DETAILS = "grpc-status-details-bin"
 _LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL)
 # What a peer says at its limit, without a code of its own.
 _TOO_MANY = "exceeding concurrency limit"
+# What gRPC says with that code of a message that will never pass.
+_TOO_LARGE = "larger than max"
+# A peer whose ledger closes ends a stream so; of a single call it is what the contract says.
+_STREAM_LOST = (*_LOST, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED)
 # What passes by itself: peers that stand at different heights for a moment; a peer that has just
 # started and does not know the others yet.
 _PASSING = ("ProposalResponsePayloads do not match", "no combination of peers can be derived")
@@ -53,9 +57,10 @@ def call_failed(kind: type[_Kind], problem: Any, peer: str, tx_id: str) -> Ledge
         dict.fromkeys([str(problem.details()), *(f"{one.msp}: {one.message}" for one in nodes)])
     )
     message = f"{peer}: {code.name}: {said}"
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED or _TOO_MANY in said:
+    exhausted = code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE not in said
+    if exhausted or _TOO_MANY in said:
         refused = TooManyRequests(message, transaction_id=tx_id)
-        refused.nodes = nodes
+        refused.nodes, refused.grpc_code = nodes, code.name
         return refused
     no_server = _NOT_EXECUTED in said and _SERVER_FAILED not in said
     retryable = code in _LOST or no_server or any(text in said for text in _PASSING)
@@ -68,9 +73,7 @@ def stream_failed(problem: Any, peer: str) -> LedgerError:
     """The error for a stream that broke: ConnectionLost where it can be opened again."""
     code = problem.code()
     message = f"{peer}: {code.name}: {problem.details()}"
-    kind = LedgerError
-    if code in _LOST or code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        kind = ConnectionLost
+    kind = ConnectionLost if code in _STREAM_LOST else LedgerError
     failed = kind(message)
     failed.grpc_code = code.name
     return failed

@@ -10,14 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ufmi.contract import Modification
-from ufmi.contract.context import KEY_BYTES_MAX
+from ufmi.contract.context import KEY_BYTES_MAX, VALUE_BYTES_MAX
 from ufmi.errors import LimitExceeded
+from ufmi.ledger.fabric.calls import MESSAGE_BYTES_MAX
 from ufmi.ledger.proposals import Call
 from ufmi.ledger.protos import chaincode_shim, identities, query_result
 
 Message = chaincode_shim.ChaincodeMessage
 # No key sorts before this, and peers keep what is below for composite keys.
 _FIRST_KEY = "\x01"
+# A peer ends the whole stream over a message larger than it takes: so many of the largest values
+# fit an answer, and so many bytes of writes go into a request.
+READS_MAX = MESSAGE_BYTES_MAX // VALUE_BYTES_MAX - 4
+WRITE_BYTES_MAX = 16 * 1024 * 1024
 
 # Sends a request of a type and waits for the peer's answer: the payload of its response.
 Ask = Callable[[int, bytes], bytes]
@@ -76,13 +81,18 @@ class FabricStub:
             for key, value in items:
                 self._put(key, value)
             return
-        for at in range(0, len(items), self._many.writes):
-            batch = chaincode_shim.WriteBatchState()
-            for key, value in items[at : at + self._many.writes]:
-                if value is None:
-                    batch.rec.add(key=key, type=chaincode_shim.WriteRecord.DEL_STATE)
-                else:
-                    batch.rec.add(key=key, value=value, type=chaincode_shim.WriteRecord.PUT_STATE)
+        batch = chaincode_shim.WriteBatchState()
+        size = 0
+        for key, value in items:
+            if len(batch.rec) == self._many.writes or size > WRITE_BYTES_MAX:
+                self._ask(Message.WRITE_BATCH_STATE, batch.SerializeToString())
+                batch, size = chaincode_shim.WriteBatchState(), 0
+            if value is None:
+                batch.rec.add(key=key, type=chaincode_shim.WriteRecord.DEL_STATE)
+            else:
+                batch.rec.add(key=key, value=value, type=chaincode_shim.WriteRecord.PUT_STATE)
+            size += len(key) + len(value or b"")
+        if batch.rec:
             self._ask(Message.WRITE_BATCH_STATE, batch.SerializeToString())
 
     def _put(self, key: str, value: bytes | None) -> None:
@@ -104,6 +114,8 @@ class FabricStub:
         return found
 
     def history(self, key: str, limit: int) -> list[Modification]:
+        if limit <= 0:
+            return []
         request = chaincode_shim.GetHistoryForKey(key=key).SerializeToString()
         found: list[Modification] = []
         for raw in self._results(Message.GET_HISTORY_FOR_KEY, request, limit):
@@ -147,7 +159,7 @@ def many_keys(payload: Any) -> ManyKeys:
     fields = dict(_numbers(bytes(payload)))
     writes = fields.get(2, 0) if fields.get(1) else 0
     reads = fields.get(4, 0) if fields.get(3) else 0
-    return ManyKeys(max(1, reads), max(1, writes))
+    return ManyKeys(min(max(1, reads), READS_MAX), max(1, writes))
 
 
 def _numbers(raw: bytes) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,8 @@ from ufmi.ledger.fabric.calls import (
     LIMITS,
     Limits,
     channel_options,
+    ended,
+    left,
     pause,
     raise_refused,
     stubs,
@@ -90,9 +92,8 @@ class GrpcTransport:
         deadline = None if seconds is None else time.monotonic() + seconds
         attempt = 0
         while True:
-            left = None if deadline is None else deadline - time.monotonic()
             try:
-                return self._call(call, request, kind, left, tx_id)
+                return self._call(call, request, kind, left(deadline), tx_id)
             except LedgerError as problem:
                 attempt += 1
                 if not worth_another_try(problem, attempt, self.limits, deadline):
@@ -107,13 +108,14 @@ class GrpcTransport:
         seconds: float | None,
         tx_id: str,
     ) -> Any:
-        if not self._free.acquire(timeout=seconds if seconds is not None else -1):
+        deadline = None if seconds is None else time.monotonic() + seconds
+        if not self._free.acquire(timeout=seconds):
             raise TooManyRequests(
                 f"{self.limits.in_flight} calls to {self._peer} are under way",
                 transaction_id=tx_id,
             )
         try:
-            return call(request, timeout=seconds)
+            return call(request, timeout=left(deadline))
         except grpc.RpcError as problem:
             raise call_failed(kind, problem, self._peer, tx_id) from problem
         finally:
@@ -123,6 +125,7 @@ class GrpcTransport:
         call = self._gateway.ChaincodeEvents(request)
         try:
             yield from call
+            raise ended(self._peer)
         except grpc.RpcError as problem:
             raise stream_failed(problem, self._peer) from problem
         finally:
@@ -137,6 +140,7 @@ class GrpcTransport:
                     continue
                 raise_refused(self._peer, response.status)
                 return
+            raise ended(self._peer)
         except grpc.RpcError as problem:
             raise stream_failed(problem, self._peer) from problem
         finally:
