@@ -79,7 +79,7 @@ class Bench:
         settle: dict[str, list[float]] = {"reference": [], "best": []}
         trade: list[float] = []
         best = crypto.found()[0].name
-        submitted = self.size
+        submitted = self.size * 2
         for _ in range(self.rounds + 1):
             for kind, provider in (("reference", "tongsuopy"), ("best", best)):
                 lines = market.settlements(submitted)

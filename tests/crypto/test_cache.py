@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ufmi.crypto import Provider, SignatureCache, _verify, cache, verify_many
+from ufmi.crypto._verify import _size
 
 from .helpers import key_of
 
@@ -32,8 +33,8 @@ def test_only_successes_are_kept(each_provider: Provider) -> None:
     bad = (PUBLIC, b"other", good[2])
     assert verify_many([bad, good, bad]) == [False, True, False]
     assert len(cache) == 1
-    assert cache.name(good) in cache
-    assert cache.name(bad) not in cache
+    assert good in cache
+    assert bad not in cache
 
 
 def test_a_known_signature_is_not_computed_again(request: pytest.FixtureRequest) -> None:
@@ -58,7 +59,7 @@ def test_a_known_signature_vouches_for_nothing_else(each_provider: Provider) -> 
 
 
 def test_bytes_cannot_move_between_key_signature_and_message(each_provider: Provider) -> None:
-    """The name of a triple covers three fields of varying length: their borders count."""
+    """Three fields of varying length: their borders count."""
     message, signature = b"\x30\x44 a message", KEY.sign(b"\x30\x44 a message")
     assert verify_many([(PUBLIC, message, signature)]) == [True]
     moved = [(PUBLIC, signature[-at:] + message, signature[:-at]) for at in range(1, 70)]
@@ -71,46 +72,55 @@ def test_bytes_cannot_move_between_key_signature_and_message(each_provider: Prov
 
 @settings(deadline=None, max_examples=300)
 @given(TRIPLES, TRIPLES)
-def test_different_triples_have_different_names(
+def test_a_triple_vouches_for_itself_alone(
     one: tuple[bytes, bytes, bytes], other: tuple[bytes, bytes, bytes]
 ) -> None:
     kept = SignatureCache()
-    assert (kept.name(one) == kept.name(other)) == (one == other)
-
-
-@settings(deadline=None, max_examples=100)
-@given(st.binary(min_size=1, max_size=60), st.integers(0, 60), st.integers(0, 60))
-def test_a_name_depends_on_where_the_signature_ends(data: bytes, one: int, other: int) -> None:
-    kept = SignatureCache()
-    first, second = min(one, len(data)), min(other, len(data))
-    names = [kept.name((PUBLIC, data[cut:], data[:cut])) for cut in (first, second)]
-    assert (names[0] == names[1]) == (first == second)
-
-
-def test_names_are_salted() -> None:
-    item = (PUBLIC, b"m", b"s")
-    assert SignatureCache().name(item) != SignatureCache().name(item)
+    kept.add(one)
+    assert one in kept
+    assert (other in kept) == (one == other)
 
 
 def test_the_cache_is_bounded_and_the_oldest_leave_first() -> None:
-    kept = SignatureCache(entries_max=10)
-    names = [str(at).encode() for at in range(100)]
-    for name in names:
-        kept.add(name)
+    triples = [(PUBLIC, str(at).encode(), b"s") for at in range(100, 200)]
+    room = SignatureCache()
+    room.add(triples[0])
+    kept = SignatureCache(bytes_max=10 * room.bytes)
+    for triple in triples:
+        kept.add(triple)
         assert len(kept) <= 10
-    assert [name for name in names if name in kept] == names[-10:]
+    assert [triple for triple in triples if triple in kept] == triples[-10:]
     kept.clear()
-    assert len(kept) == 0
+    assert len(kept) == kept.bytes == 0
+
+
+def test_long_messages_take_more_of_the_room() -> None:
+    kept = SignatureCache(bytes_max=100_000)
+    for at in range(50):
+        kept.add((PUBLIC, b"%04d" % at, b"s"))
+    assert len(kept) == 50
+    kept.add((PUBLIC, b"m" * 95_000, b"s"))
+    assert 0 < len(kept) < 20
+    kept.add((PUBLIC, b"m" * 100_000, b"s"))
+    assert len(kept) == kept.bytes == 0
+
+
+def test_an_entry_that_comes_again_takes_no_more_room() -> None:
+    kept = SignatureCache()
+    kept.add((PUBLIC, b"again", b"s"))
+    before = kept.bytes
+    kept.add((PUBLIC, b"again", b"s"))
+    assert (len(kept), kept.bytes) == (1, before)
 
 
 def test_the_cache_is_bounded_whoever_adds() -> None:
-    kept = SignatureCache(entries_max=50)
+    kept = SignatureCache(bytes_max=20_000)
 
     def add(thread: int) -> None:
         for at in range(2000):
-            kept.add(f"{thread}/{at}".encode())
+            kept.add((PUBLIC, b"%d" % (at % 500), b"%d" % thread))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, range(4)))
-    # Each thread may add one between another's look and its own.
-    assert len(kept) <= 50 + 4
+    assert 0 < kept.bytes <= 20_000
+    assert sum(map(_size, list(kept._known))) == kept.bytes

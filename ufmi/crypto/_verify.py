@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,41 +11,48 @@ from ufmi.crypto._choice import provider
 from ufmi.crypto._curve import is_public_point, is_signature
 from ufmi.crypto._provider import Signed
 
-CACHE_ENTRIES_MAX = 200_000
+CACHE_BYTES_MAX = 64 * 1024 * 1024
+_ENTRY_BYTES = 400  # of an entry beside its message
 
 
 class SignatureCache:
     """Remembers verified triples, so that one process verifies each only once.
 
-    Holds salted digests, at most `entries_max`; the oldest leave first. Only successes are kept.
+    Only successes are kept, and by all their bytes: an entry vouches for nothing else. The oldest
+    leave first.
     """
 
-    def __init__(self, entries_max: int = CACHE_ENTRIES_MAX) -> None:
+    def __init__(self, bytes_max: int = CACHE_BYTES_MAX) -> None:
         # A plain dict looks through the places of all that have left to find its oldest.
-        self._known: OrderedDict[bytes, None] = OrderedDict()
-        self._entries_max = entries_max
-        # Salted, so that nobody can prepare entries that collide.
-        self._salt = os.urandom(16)
+        self._known: OrderedDict[Signed, None] = OrderedDict()
+        self.bytes = 0
+        self._bytes_max = bytes_max
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def name(self, item: Signed) -> bytes:
-        key, message, signature = item
-        # Fixed length, length byte, rest: no two triples have the same bytes.
-        whole = b"".join((self._salt, key, bytes((len(signature),)), signature, message))
-        return hashlib.sha256(whole).digest()
+    def __contains__(self, item: Signed) -> bool:
+        return item in self._known
 
-    def __contains__(self, name: bytes) -> bool:
-        return name in self._known
-
-    def add(self, name: bytes) -> None:
-        if len(self._known) >= self._entries_max:
-            self._known.popitem(last=False)
-        self._known[name] = None
+    def add(self, item: Signed) -> None:
+        with self._lock:
+            if item in self._known:
+                return
+            self._known[item] = None
+            self.bytes += _size(item)
+            while self.bytes > self._bytes_max:
+                oldest, _ = self._known.popitem(last=False)
+                self.bytes -= _size(oldest)
 
     def clear(self) -> None:
-        self._known.clear()
+        with self._lock:
+            self._known.clear()
+            self.bytes = 0
+
+
+def _size(item: Signed) -> int:
+    return _ENTRY_BYTES + len(item[1])
 
 
 cache = SignatureCache()
@@ -65,24 +71,17 @@ def verify_many(items: Sequence[Signed]) -> list[bool]:
         form and r or s out of range are False like any wrong signature.
     """
     verdicts = [False] * len(items)
-    open_at, open_names, open_items = [], [], []
+    open_at, open_items = [], []
     for at, item in enumerate(items):
-        if not _is_point(item[0]):
-            continue
-        if len(item[2]) > 72:
-            continue
-        name = cache.name(item)
-        if name in cache:
+        if item in cache:
             verdicts[at] = True
-        elif is_signature(item[2]):
+        elif _is_point(item[0]) and is_signature(item[2]):
             open_at.append(at)
-            open_names.append(name)
             open_items.append(item)
     if open_items:
-        for at, name, good in zip(
-            open_at, open_names, provider().verify_many(open_items), strict=True
-        ):
+        found = provider().verify_many(open_items)
+        for at, item, good in zip(open_at, open_items, found, strict=True):
             if good:
                 verdicts[at] = True
-                cache.add(name)
+                cache.add(item)
     return verdicts
