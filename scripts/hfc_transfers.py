@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hfc.fabric import Client
@@ -25,25 +26,26 @@ CHANNEL, CONTRACT, MSP = "udl", "transfers", "OperatorMSP"
 WAIT_SECONDS = 60
 
 
-async def drive(connection: Path, count: int, in_flight: int, scratch: Path) -> float:
-    """Transfers a second."""
-    profile = connection / "connection-hfc.json"
-    client = Client(net_profile=str(profile))
-    client.new_channel(CHANNEL)
-    peers = list(json.loads(profile.read_text())["channels"][CHANNEL]["peers"])
-    member = connection / MSP
-    store = FileKeyValueStore(str(scratch))
-    key, certificate = (str(member / f"frontend-{kind}.pem") for kind in ("key", "cert"))
-    user = create_user("frontend", MSP, store, MSP, key, certificate)
-    numbers = iter(range(count))
+class Worker:
+    """One transfer after the other. A client of hfc can wait for one commit at a time."""
 
-    async def one_after_the_other() -> None:
+    def __init__(self, connection: Path, scratch: Path) -> None:
+        profile = connection / "connection-hfc.json"
+        self.client = Client(net_profile=str(profile))
+        self.client.new_channel(CHANNEL)
+        self._peers = list(json.loads(profile.read_text())["channels"][CHANNEL]["peers"])
+        member = connection / MSP
+        key, certificate = (str(member / f"frontend-{kind}.pem") for kind in ("key", "cert"))
+        store = FileKeyValueStore(str(scratch))
+        self._user = create_user("frontend", MSP, store, MSP, key, certificate)
+
+    async def transfer(self, numbers: Iterator[int]) -> None:
         for number in numbers:
             accounts = [f"hfc-{os.getpid()}-{number}-{side}" for side in "ab"]
-            answer = await client.chaincode_invoke(
-                requestor=user,
+            answer = await self.client.chaincode_invoke(
+                requestor=self._user,
                 channel_name=CHANNEL,
-                peers=peers,
+                peers=self._peers,
                 args=[*accounts, "5"],
                 cc_name=CONTRACT,
                 fcn="transfer",
@@ -54,12 +56,19 @@ async def drive(connection: Path, count: int, in_flight: int, scratch: Path) -> 
             if answer:
                 raise RuntimeError(str(answer))
 
+
+async def drive(connection: Path, count: int, in_flight: int, scratch: Path) -> float:
+    """Transfers a second."""
+    workers = [Worker(connection, scratch / str(at)) for at in range(in_flight)]
     try:
+        await asyncio.gather(*(one.transfer(iter((-1 - at,))) for at, one in enumerate(workers)))
+        numbers = iter(range(count))
         started = time.perf_counter()
-        await asyncio.gather(*(one_after_the_other() for _ in range(in_flight)))
+        await asyncio.gather(*(one.transfer(numbers) for one in workers))
         return count / (time.perf_counter() - started)
     finally:
-        await client.close_grpc_channels()
+        for one in workers:
+            await one.client.close_grpc_channels()
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def pretended_address(number: int) -> tuple[str, str]:
 
 
 class Market:
-    """`accounts` accounts, on whatever ledger: even ones have a buy order, odd ones a sell order."""
+    """Accounts on whatever ledger: even ones have a buy order, odd ones a sell order."""
 
     def __init__(self, accounts: int) -> None:
         self.accounts = accounts
