@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
+import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks.load import paced, percentiles, run
 from benchmarks.market import BenchMarket
+from benchmarks.report import Figures, Report, machine, show
 from benchmarks.sqlite import SqliteMarket
 from ufmi import crypto
 from ufmi.cli.tuning import tune
 from ufmi.crypto import Sm2PrivateKey
-from ufmi.frontend import Ticket
+from ufmi.errors import UfmiError
 from ufmi.ledger.embedded.verify import verify_channel
 from ufmi.protocol import Line, read_line
-
-Figures = dict[str, dict[str, Any]]
-
-# Messages that a connection submits at once (whole trades), and connections that submit.
-GROUP = 480
-CONNECTIONS = 3
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -45,28 +38,15 @@ def forget() -> None:
     crypto.cache.clear()
 
 
-class Bench:
-    """One run of all measurements."""
+class Bench(Report):
+    """One run of all measurements on the embedded ledger."""
 
     def __init__(self, folder: Path, quick: bool) -> None:
         self.folder = folder
         self.rounds = 3 if quick else 5
         self.size = 1_000 if quick else 4_000
         self.large = 100_000 if quick else 1_000_000
-        self.figures: Figures = {}
-
-    def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    def put(
-        self, name: str, value: float, unit: str, baseline: str = "", ratio: float | None = None
-    ) -> None:
-        self.figures[name] = {
-            "value": round(value, 2),
-            "unit": unit,
-            "baseline": baseline,
-            "ratio": None if ratio is None else round(ratio, 3),
-        }
+        super().__init__()
 
     # -- signatures and settlements ---------------------------------------------------------
 
@@ -74,7 +54,7 @@ class Bench:
         """Verification, signed settlements and whole trades, alternately."""
         self.say("signed settlements …")
         market = BenchMarket(self.folder / "signed", 10_000)
-        market.start_frontend()
+        frontend = market.start_frontend().frontend
         verify: dict[str, list[float]] = {"reference": [], "best": []}
         settle: dict[str, list[float]] = {"reference": [], "best": []}
         trade: list[float] = []
@@ -86,10 +66,10 @@ class Bench:
                 crypto.use(provider)
                 verify[kind].append(self._verifications(lines))
                 forget()
-                settle[kind].append(submitted / timed(lambda lines=lines: run(market, lines)))
+                settle[kind].append(submitted / timed(lambda lines=lines: run(frontend, lines)))
             lines = market.trades(submitted // 4)
             forget()
-            trade.append(submitted // 4 / timed(lambda lines=lines: run(market, lines)))
+            trade.append(submitted // 4 / timed(lambda lines=lines: run(frontend, lines)))
         for values in (*verify.values(), *settle.values(), trade):
             del values[0]  # the first round warms all up
         reference = median(verify["reference"])
@@ -122,33 +102,8 @@ class Bench:
         count = min(self.size, 4_000)
         lines = [read_line(line) for line in market.settlements(count)]
         forget()
-        interval = 2 / rate
-        latencies: list[float] = []
-        waiting: list[threading.Event] = []
-        started = time.perf_counter()
-        sent = 0
-        while sent < count:
-            due = min(count, int((time.perf_counter() - started) / interval) + 1)
-            if due == sent:
-                time.sleep(interval)
-                continue
-            group = lines[sent:due]
-            arrivals = [started + at * interval for at in range(sent, due)]
-            sent = due
-            for ticket, at in zip(node.frontend.submit(group), arrivals, strict=True):
-                event = threading.Event()
-                waiting.append(event)
-
-                def done(_: object, at: float = at, event: threading.Event = event) -> None:
-                    latencies.append(time.perf_counter() - at)
-                    event.set()
-
-                assert ticket.done is not None
-                ticket.done.add_done_callback(done)
-        for event in waiting:
-            event.wait(60)
-        latencies.sort()
-        p50, p99 = (latencies[int(len(latencies) * part)] * 1000 for part in (0.5, 0.99))
+        latencies = paced(node.frontend, lines, rate / 2)
+        p50, p99 = percentiles(latencies)
         self.put("latency", p50, "ms (p50) at half of the full rate")
         self.figures["latency"] |= {"p50": round(p50, 2), "p99": round(p99, 2)}
 
@@ -215,72 +170,50 @@ class Bench:
             raise RuntimeError("a signature does not hold")
 
 
-def run(market: BenchMarket, lines: list[bytes]) -> None:
-    """From encoded lines to durable commits, through the front-end, on a few connections."""
-    node = market.node
-    assert node is not None
-    # One group after the other, each to whichever connection is free next.
-    starts = iter(range(0, len(lines), GROUP))
-    taking = threading.Lock()
-
-    def connection() -> list[Ticket]:
-        tickets = []
-        while True:
-            with taking:
-                at = next(starts, None)
-            if at is None:
-                return tickets
-            group = [read_line(line) for line in lines[at : at + GROUP]]
-            tickets += node.frontend.submit(group)
-
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        submitted = [pool.submit(connection) for _ in range(CONNECTIONS)]
-        tickets = [ticket for one in submitted for ticket in one.result()]
-    for ticket in tickets:
-        result = ticket.outcome().result
-        if result.code != "OK":
-            raise RuntimeError(f"a message was refused: {result}")
+def embedded(folder: Path, quick: bool, only: str) -> Figures:
+    """Figures of the embedded ledger."""
+    bench = Bench(folder, quick)
+    for name in ("signed", "checked"):
+        if only in ("", name):
+            getattr(bench, name)()
+    return bench.figures
 
 
-def show(figures: Figures) -> None:
-    width = max(map(len, figures))
-    for name, figure in figures.items():
-        ratio = "" if figure["ratio"] is None else f"{figure['ratio']:.2f}"
-        print(
-            f"{name:<{width}}  {figure['value']:>12,.2f}  {ratio:>6}  {figure['unit']}"
-            + (f"  (÷ {figure['baseline']})" if figure["baseline"] else "")
-        )
-    latency = figures.get("latency", {})
-    if latency:
-        print(f"{'':<{width}}  p50 {latency['p50']} ms, p99 {latency['p99']} ms")
+def end(*_: object) -> None:
+    """Ends as on Ctrl-C: what was started is stopped on the way out."""
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench")
-    parser.add_argument("--ledger", choices=["embedded"], default="embedded")
+    parser.add_argument("--ledger", choices=["embedded", "fabric"], default="embedded")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", choices=["signed", "checked"], default="")
     arguments = parser.parse_args()
     tune()
+    signal.signal(signal.SIGTERM, end)
     folder = Path(tempfile.mkdtemp(prefix="ufmi-bench-"))
-    bench = Bench(folder, arguments.quick)
+    tables: dict[str, Figures] = {}
     try:
-        for name in ("signed", "checked"):
-            if arguments.only in ("", name):
-                getattr(bench, name)()
+        if arguments.ledger == "fabric":
+            # Not installed with plain `ufmi`.
+            from benchmarks import fabric
+
+            tables = fabric.bench(folder, arguments.quick)
+            figures: Any = tables
+        else:
+            figures = embedded(folder, arguments.quick, arguments.only)
+            tables = {"": figures}
+    except (KeyboardInterrupt, UfmiError, RuntimeError) as problem:
+        sys.exit(f"error: {problem or 'interrupted'}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    machine = {
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "sm2": [f"{one.name} {one.version}" for one in crypto.found()],
-    }
     if arguments.json:
-        print(json.dumps({"machine": machine, "figures": bench.figures}, indent=2))
-    else:
-        show(bench.figures)
+        print(json.dumps({"machine": machine(), "figures": figures}, indent=2))
+        return
+    for version, table in tables.items():
+        show(table, f"{version} " if version else "")
 
 
 if __name__ == "__main__":

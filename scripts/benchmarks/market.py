@@ -10,7 +10,7 @@ from chaincode.udl import UdlContract
 from ufmi.contract import Context, encode_record, submit
 from ufmi.crypto import Signer, Sm2PrivateKey, address_of, sm3
 from ufmi.frontend.deliveries import header
-from ufmi.ledger import Gateway
+from ufmi.ledger import Contract, Gateway, Identity
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.topology import OPERATOR
 from ufmi.node import FRONTEND_MEMBER, Node
@@ -38,7 +38,7 @@ CLASS = "STOCK"
 BATCH = 500
 LARGE = 10**12
 FOREVER = 2**50
-_SEEDED_AT_ONCE = 5_000
+_SEEDED_AT_ONCE = 1_000
 
 
 class SeedingUdl(UdlContract):
@@ -63,53 +63,44 @@ def pretended_address(number: int) -> tuple[str, str]:
     return address_of(raw), raw.hex()
 
 
-class BenchMarket:
-    """A ledger with `accounts` accounts: even ones have a buy order, odd ones a sell order."""
+class Market:
+    """Accounts on whatever ledger: even ones have a buy order, odd ones a sell order."""
 
-    def __init__(self, folder: Path, accounts: int) -> None:
-        self.folder = folder
+    def __init__(self, accounts: int) -> None:
         self.accounts = accounts
         self.random = random.Random(7)
         self.matcher = Signer.of(Sm2PrivateKey.generate())
         self.traders = [Sm2PrivateKey.generate() for _ in range(200)]
-        frontend_key = Sm2PrivateKey.generate()
-        (folder / "keys").mkdir(parents=True)
-        frontend_key.save(folder / "keys" / "frontend.pem")
-        self.ledger = EmbeddedLedger.create(folder / "ledger", CONTRACTS)
-        member = self.ledger.enrol(OPERATOR, FRONTEND_MEMBER)
-        self.contract = Gateway(self.ledger, member).network("udl").contract("udl")
-        operator = Sm2PrivateKey.generate()
-        parameters = InitParameters(
-            nonce="bench",
-            operators=(operator.public_key.to_hex(),),
-            threshold=1,
-            frontend_msp=OPERATOR,
-            frontend_certificate=member.fingerprint,
-            frontend_key=frontend_key.public_key.to_hex(),
-        )
-        self.network = self.contract.submit("init", encode_record(parameters)).decode()
+        self.frontend_key = Sm2PrivateKey.generate()
+        self.network = ""
         self.addresses: list[str] = []
-        self._seed()
         self._serial = 0
-        self._arrival = 0
-        self.node: Node | None = None
 
     # -- seeding ----------------------------------------------------------------------------
 
-    def _seed(self) -> None:
+    def found(self, contract: Contract, member: Identity) -> None:
+        """Founds the network, whose front-end is this member."""
+        parameters = InitParameters(
+            nonce="bench",
+            operators=(Sm2PrivateKey.generate().public_key.to_hex(),),
+            threshold=1,
+            frontend_msp=OPERATOR,
+            frontend_certificate=member.fingerprint,
+            frontend_key=self.frontend_key.public_key.to_hex(),
+        )
+        self.network = contract.submit("init", encode_record(parameters)).decode()
+
+    def opening(self) -> Iterator[list[bytes]]:
+        """The opening positions, as the arguments of calls of `seed`."""
+        # The runtime's limit on arguments is for messages; seeding goes below it.
         pairs: list[bytes] = []
         for key, record in self._records():
             pairs += (key.encode(), encode_record(record))
-            if len(pairs) >= 2 * _SEEDED_AT_ONCE:
-                self._seed_some(pairs)
+            if len(pairs) == 2 * _SEEDED_AT_ONCE:
+                yield pairs
                 pairs = []
-        self._seed_some(pairs)
-        self.ledger.channel("udl").store.flush()
-
-    def _seed_some(self, pairs: list[bytes]) -> None:
-        # The runtime's limit on arguments is for messages; seeding goes below it.
-        for at in range(0, len(pairs), 2_000):
-            self.contract.submit("seed", *pairs[at : at + 2_000])
+        if pairs:
+            yield pairs
 
     def _records(self) -> Iterator[tuple[str, Record]]:
         key = Key(self.matcher.public_key.to_hex(), 0)
@@ -155,12 +146,17 @@ class BenchMarket:
 
     # -- messages ---------------------------------------------------------------------------
 
-    def settlements(self, count: int) -> list[bytes]:
-        """Signed T1 between random accounts, as encoded lines."""
+    def settlements(self, count: int, skewed: bool = False) -> list[bytes]:
+        """Signed T1 between random accounts, as encoded lines.
+
+        Skewed: a tenth of the accounts has nine tenths of the trades.
+        """
         lines = []
+        pairs = self.accounts // 2
         for _ in range(count):
-            buyer = self.addresses[2 * self.random.randrange(self.accounts // 2)]
-            seller = self.addresses[2 * self.random.randrange(self.accounts // 2) + 1]
+            among = pairs // 10 if skewed and self.random.random() < 0.9 else pairs
+            buyer = self.addresses[2 * self.random.randrange(among)]
+            seller = self.addresses[2 * self.random.randrange(among) + 1]
             orders = (
                 OrderReference("o", CLASS, ASSET, Side.BUY, buyer),
                 OrderReference("o", CLASS, ASSET, Side.SELL, seller),
@@ -234,12 +230,26 @@ class BenchMarket:
         )
         return sign(message, self.matcher).encode()
 
-    # -- running ----------------------------------------------------------------------------
+
+class BenchMarket(Market):
+    """The market on an embedded ledger of its own."""
+
+    def __init__(self, folder: Path, accounts: int) -> None:
+        super().__init__(accounts)
+        self.folder = folder
+        self.ledger = EmbeddedLedger.create(folder / "ledger", CONTRACTS)
+        member = self.ledger.enrol(OPERATOR, FRONTEND_MEMBER)
+        self.contract = Gateway(self.ledger, member).network("udl").contract("udl")
+        self.found(self.contract, member)
+        for pairs in self.opening():
+            self.contract.submit("seed", *pairs)
+        self.ledger.channel("udl").store.flush()
+        self._arrival = 0
+        self.node: Node | None = None
 
     def start_frontend(self) -> Node:
         """The front-end over this ledger, on threads."""
-        key = Sm2PrivateKey.load(self.folder / "keys" / "frontend.pem")
-        self.node = Node(self.folder, self.ledger, key, 1, random.randbytes)
+        self.node = Node(self.folder, self.ledger, self.frontend_key, 1, random.randbytes)
         return self.node
 
     def execute(self, lines: list[bytes]) -> None:

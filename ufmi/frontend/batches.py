@@ -73,11 +73,12 @@ def _subtract(counts: Counter[str], keys: Iterable[str]) -> None:
             del counts[key]
 
 
-def next_batch(queue: deque[Queued]) -> list[Queued]:
+def next_batch(queue: deque[Queued], lines_max: int = LINES_MAX) -> list[Queued]:
     """Takes the next messages in order of arrival; for when nothing else is in flight."""
     batch: list[Queued] = []
     size = 0
-    while queue and len(batch) < LINES_MAX:
+    lines_max = min(lines_max, LINES_MAX)
+    while queue and len(batch) < lines_max:
         size += len(queue[0].line)
         if size > BYTES_MAX and batch:
             break
@@ -85,7 +86,7 @@ def next_batch(queue: deque[Queued]) -> list[Queued]:
     return batch
 
 
-def form_batch(queue: deque[Queued], locks: KeyLocks) -> list[Queued]:
+def form_batch(queue: deque[Queued], locks: KeyLocks, lines_max: int = LINES_MAX) -> list[Queued]:
     """Takes the next messages that conflict neither with batches in flight nor, out of order,
     with messages that have to wait. The batch holds its keys.
     """
@@ -93,7 +94,8 @@ def form_batch(queue: deque[Queued], locks: KeyLocks) -> list[Queued]:
     waiting: list[Queued] = []
     ahead = KeyLocks()
     size = 0
-    while queue and len(batch) < LINES_MAX and len(batch) + len(waiting) < WINDOW:
+    lines_max = min(lines_max, LINES_MAX)
+    while queue and len(batch) < lines_max and len(batch) + len(waiting) < WINDOW:
         item = queue[0]
         if size + len(item.line) > BYTES_MAX and batch:
             break

@@ -23,12 +23,18 @@ class Dispatcher:
     """
 
     def __init__(
-        self, runner: Runner, done: Done, after_batch: Callable[[], None], in_flight: int
+        self,
+        runner: Runner,
+        done: Done,
+        after_batch: Callable[[], None],
+        in_flight: int,
+        lines_max: int,
     ) -> None:
         self._runner = runner
         self._done = done
         self._after_batch = after_batch
         self._in_flight = in_flight
+        self._lines_max = lines_max
         self._changed = threading.Condition()
         self._queue: deque[Queued] = deque()
         self._locks = KeyLocks()
@@ -67,8 +73,8 @@ class Dispatcher:
     def _next(self) -> list[Queued]:
         # One batch at a time conflicts with nothing.
         if self._in_flight <= 1:
-            return next_batch(self._queue)
-        return form_batch(self._queue, self._locks)
+            return next_batch(self._queue, self._lines_max)
+        return form_batch(self._queue, self._locks, self._lines_max)
 
     def _dispatch(self) -> None:
         while True:

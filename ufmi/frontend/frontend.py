@@ -16,7 +16,7 @@ import structlog
 from ufmi.crypto import Signer
 from ufmi.errors import Backpressure, FrontendError, Refused, SetAside
 from ufmi.frontend import intake
-from ufmi.frontend.batches import Executed, Queued
+from ufmi.frontend.batches import LINES_MAX, Executed, Queued
 from ufmi.frontend.deliveries import deliveries, executed_lines
 from ufmi.frontend.dispatch import Dispatcher
 from ufmi.frontend.documents import Documents
@@ -74,6 +74,7 @@ class Frontend:
         clock: Clock,
         *,
         in_flight: int = 0,
+        lines_max: int = LINES_MAX,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """Starts the front-end: what got a receipt and is not executed yet is queued again.
@@ -84,6 +85,7 @@ class Frontend:
             signer: the front-end's SM2 key; signs receipts and its own messages.
             in_flight: how many batches may be on their way at once, on threads of their own;
                 0 executes within `submit`, which keeps tests and scenarios deterministic.
+            lines_max: how many lines a batch may have, up to LINES_MAX.
 
         Raises:
             LedgerError, JournalCorrupted: the ledger or the journal cannot be read.
@@ -106,7 +108,7 @@ class Frontend:
         # Is shown every line with its ticket, before it is executed: for demonstrations.
         self.observer: Callable[[Line, Ticket], None] | None = None
         runner = Runner(self._contract, self._set_aside)
-        self._dispatcher = Dispatcher(runner, self._done, self._outbox.flush, in_flight)
+        self._dispatcher = Dispatcher(runner, self._done, self._outbox.flush, in_flight, lines_max)
         self._next_user = self.view.next_user()
         self._next_number = self._recover()
         if not self._threaded:
