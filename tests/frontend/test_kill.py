@@ -28,7 +28,19 @@ from .town import USERS, Town, executed, found, wallet
 
 KILLS = int(os.environ.get("UFMI_KILLS", "200"))
 SEED = int(os.environ.get("UFMI_KILL_SEED", str(random.randrange(10**6) * 1000)))
+# A worker lives at most so long, or twice as long as the first one needs for its first receipt.
 LIFE_SECONDS_MAX = 0.12
+FIRST_SECONDS_MAX = 60
+
+
+def first_receipt(folder: Path) -> float:
+    """Seconds until the first worker, just started, has written a receipt down."""
+    started = time.monotonic()
+    acknowledged = folder / "acknowledged"
+    while not (acknowledged.exists() and acknowledged.stat().st_size):
+        assert time.monotonic() < started + FIRST_SECONDS_MAX, "no worker comes to a receipt"
+        time.sleep(0.002)
+    return time.monotonic() - started
 
 
 def kill_again_and_again(folder: Path, in_flight: int, kills: int) -> None:
@@ -43,11 +55,14 @@ def kill_again_and_again(folder: Path, in_flight: int, kills: int) -> None:
         ) as parent,
     ):
         assert parent.stdin and parent.stdout
+        longest = LIFE_SECONDS_MAX
         for at in range(kills):
-            life = chance.uniform(0, LIFE_SECONDS_MAX)
+            life = chance.uniform(0, longest)
             parent.stdin.write(f"{SEED + at} {in_flight}\n")
             parent.stdin.flush()
             worker = int(parent.stdout.readline())
+            if not at:
+                longest = max(longest, 2 * first_receipt(folder))
             time.sleep(life)
             os.kill(worker, signal.SIGKILL)
             status = int(parent.stdout.readline())
