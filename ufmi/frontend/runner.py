@@ -30,7 +30,10 @@ from ufmi.recordlog import RecordLog
 CONFLICTS_MAX = 6
 # How long a batch is tried while peers or orderers are away, with growing pauses. A restarted
 # peer is back within seconds; longer than this is for the operator to see.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+# An orderer that dies can take with it what it had accepted: no news for so long, and the batch is
+# executed again.
+STATUS_SECONDS = 15.0
 PAUSE_SECONDS = 0.05
 PAUSE_SECONDS_MAX = 2.0
 
@@ -123,7 +126,7 @@ class Runner:
             raise _ContractFailed(str(problem)) from problem
         results = _results.decode(endorsed.result)
         commit = endorsed.submit()
-        status = commit.require_valid()
+        status = commit.require_valid(STATUS_SECONDS)
         return [Executed(result, status.block, commit.transaction_id) for result in results]
 
 
