@@ -47,7 +47,7 @@ class FabricBench(Report):
         self._folder = folder
         self._go = go
         self._rounds = 3 if quick else 5
-        self._transfers = 800 if quick else 2_000
+        self._transfers = 1_600 if quick else 2_000
         self._settling = (1, 4.0) if quick else (3, 6.0)  # rounds, seconds of each
         self._best = (0.0, 0)  # settlements a second, lines of a batch
         self._baseline = 0.0
