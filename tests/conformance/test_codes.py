@@ -37,5 +37,6 @@ def test_a_test_of_the_suite_expects_the_code(code: Code) -> None:
 
 
 def test_a_text_that_is_too_long(market: Market) -> None:
+    market.model = None  # which reads messages only
     (result,) = market.execute([Line("P1(" + "x" * 16_384 + ")", "00")])
     assert result.code == Code.TOO_LONG
