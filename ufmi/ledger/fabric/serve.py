@@ -19,6 +19,7 @@ import structlog
 from ufmi.contract import source_digest
 from ufmi.errors import LedgerError, UfmiError
 from ufmi.ledger.fabric.server import ChaincodeServer, ServerTls
+from ufmi.ledger.tuning import tune
 
 
 class TlsFiles(msgspec.Struct, frozen=True):
@@ -87,6 +88,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Entry point."""
+    tune()
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
