@@ -19,10 +19,10 @@ from benchmarks.market import BenchMarket
 from benchmarks.report import Figures, Report, machine, show
 from benchmarks.sqlite import SqliteMarket
 from ufmi import crypto
-from ufmi.cli.tuning import tune
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.errors import UfmiError
 from ufmi.ledger.embedded.verify import verify_channel
+from ufmi.ledger.tuning import tune
 from ufmi.protocol import Line, read_line
 
 

@@ -30,9 +30,9 @@ from ufmi.cli.common import (
 )
 from ufmi.cli.nodes import check_ledger, node_for
 from ufmi.cli.output import err, out, print_checks, print_json, show_code, show_outcome
-from ufmi.cli.tuning import tune
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.errors import UfmiError
+from ufmi.ledger.tuning import tune
 from ufmi.legacy.books import SqliteBook
 from ufmi.node import Node, has_ledger, kept_key
 from ufmi.protocol import Line, read_line

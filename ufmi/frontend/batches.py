@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -42,22 +42,25 @@ class Queued(msgspec.Struct, eq=False, dict=True):
 
 
 class KeyLocks:
-    """Which keys the batches in flight read and write."""
+    """Which keys the batches in flight read and write, and how many messages each."""
 
     def __init__(self) -> None:
-        self._readers: Counter[str] = Counter()
-        self._writers: Counter[str] = Counter()
+        self._readers: dict[str, int] = {}
+        self._writers: dict[str, int] = {}
 
     def free(self, keys: Keys) -> bool:
         """Whether a message with these keys conflicts with none that holds."""
-        return not (
-            any(key in self._writers for key in keys.reads)
-            or any(key in self._writers or key in self._readers for key in keys.writes)
+        # Asked of every message in the window for every batch.
+        written = self._writers.keys()
+        return (
+            written.isdisjoint(keys.writes)
+            and written.isdisjoint(keys.reads)
+            and self._readers.keys().isdisjoint(keys.writes)
         )
 
     def hold(self, keys: Keys) -> None:
-        self._readers.update(keys.reads)
-        self._writers.update(keys.writes)
+        _add(self._readers, keys.reads)
+        _add(self._writers, keys.writes)
 
     def release(self, batch: Iterable[Queued]) -> None:
         for item in batch:
@@ -65,7 +68,12 @@ class KeyLocks:
             _subtract(self._writers, item.keys.writes)
 
 
-def _subtract(counts: Counter[str], keys: Iterable[str]) -> None:
+def _add(counts: dict[str, int], keys: Iterable[str]) -> None:
+    for key in keys:
+        counts[key] = counts.get(key, 0) + 1
+
+
+def _subtract(counts: dict[str, int], keys: Iterable[str]) -> None:
     for key in keys:
         if counts[key] > 1:
             counts[key] -= 1

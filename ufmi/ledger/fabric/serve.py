@@ -20,6 +20,7 @@ import structlog
 from ufmi.contract import source_digest
 from ufmi.errors import LedgerError, UfmiError
 from ufmi.ledger.fabric.server import ChaincodeServer, ServerTls
+from ufmi.ledger.tuning import tune
 
 _SOURCE = re.compile(r"-([0-9a-f]{16})$")
 _log = structlog.get_logger("ufmi.chaincode")
@@ -102,6 +103,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     """Entry point."""
+    tune()
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

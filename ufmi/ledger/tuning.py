@@ -1,6 +1,7 @@
 """What a process that runs a ledger asks of the interpreter and the allocator, once at its start.
 
-The library itself never changes such settings; the commands and the benchmark do.
+The library itself never changes such settings; the commands, the chaincode server and the benchmark
+do.
 """
 
 from __future__ import annotations
