@@ -13,7 +13,18 @@ from typing import cast
 import msgspec
 
 # Importing the modules registers their effects.
-from chaincode.udl import assets, funds, governance, holdings, orders, settlement, users
+from chaincode.udl import (
+    assets,
+    funds,
+    governance,
+    holdings,
+    orders,
+    settlement,
+    standing,
+    updates,
+    users,
+    withdrawals,
+)
 from chaincode.udl.run import (
     EFFECTS,
     Refusal,
@@ -31,7 +42,18 @@ from ufmi.protocol import keys as state
 from ufmi.protocol.records import Network, Outcome
 
 LINES_MAX = 1_000
-__all__ = ["assets", "funds", "governance", "holdings", "orders", "settlement", "users"]
+__all__ = [
+    "assets",
+    "funds",
+    "governance",
+    "holdings",
+    "orders",
+    "settlement",
+    "standing",
+    "updates",
+    "users",
+    "withdrawals",
+]
 
 _header_decoder = msgspec.json.Decoder(list[Entry])
 
@@ -108,6 +130,8 @@ class Checks:
     """The verdicts on all signatures of a batch, verified in bulk."""
 
     def __init__(self, context: Context, network: Network, items: Sequence[Item]) -> None:
+        # New rules take effect with the next transaction, not in the middle of one.
+        self.rules = network.rules
         self._known: dict[str, tuple[object, Signatory | None]] = {}
         self._keys: dict[int, str] = {}  # place of a line → the sender's key when it was read
         wanted: list[Signed] = []
@@ -174,7 +198,9 @@ def _run(context: Context, at: int, entry: Entry, item: SignedMessage, checks: C
         return Result(identity, first.code, first.detail, dict(first.data), repeated=True)
     if signatory.revoked:
         return Result(identity, Code.KEY_REVOKED, f"the key of {message.sender} is revoked")
-    run = Run(context, network, entry, item.digest, signatory, context.timestamp_ms)
+    run = Run(
+        context, network, entry, item.digest, signatory, context.timestamp_ms, message, checks.rules
+    )
     try:
         with context.savepoint():
             _check_terms(run, item, checks.claims(at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chaincode.udl import batch
+from chaincode.udl import ask, batch
 from ufmi.contract import Context, Contract, encode_record, evaluate, submit
 from ufmi.crypto import Sm2PublicKey, address_of, sm3_hex
 from ufmi.errors import ContractFailure, InvalidKey
@@ -60,6 +60,14 @@ class UdlContract(Contract):
     def result(self, context: Context, identity: bytes) -> bytes:
         """The recorded result of a message by its identity, as JSON; `null` if there is none."""
         return self.get(context, state.result(identity.decode()).encode())
+
+    @evaluate
+    def ask(self, context: Context, line: bytes) -> bytes:
+        """Answers a signed question, X3 (7.5.3) or P3 (8.5.3).
+
+        Returns JSON with `code`, `detail` and `text`, the text of the answer.
+        """
+        return ask.ask(context, line)
 
     @evaluate
     def get(self, context: Context, key: bytes) -> bytes:

@@ -6,14 +6,15 @@ from typing import TypeVar
 
 from msgspec.structs import asdict, replace
 
-from chaincode.udl import orders
+from chaincode.udl import orders, withdrawals
 from chaincode.udl.run import Data, Refusal, Run, effect, require, valid_key
-from ufmi.crypto import sm3_hex
+from ufmi.crypto import address_of, sm3_hex
 from ufmi.protocol import Code, Message, Role
 from ufmi.protocol import keys as state
-from ufmi.protocol.governance import Admit, Expire, Revoke
+from ufmi.protocol.governance import Admit, Expire, Revoke, Rotate
 from ufmi.protocol.records import (
     Address,
+    Amendment,
     Deposit,
     Key,
     Listing,
@@ -21,10 +22,14 @@ from ufmi.protocol.records import (
     OrderRecord,
     Party,
     Proposal,
+    Service,
+    Update,
 )
 from ufmi.protocol.text import join
 
 KEYS_MAX = 32
+# Keys of UFMI itself, those that have ended included.
+SERVICES_MAX = 128
 
 
 def approved(run: Run, message: Message) -> bool:
@@ -73,6 +78,7 @@ def admit(run: Run, message: Admit) -> tuple[Code, Data]:
     known = run.context.get(state.party(message.party), Party)
     if known is not None:
         require(known.role == message.role, Code.PARTY_EXISTS, f"admitted as {known.role}")
+        require(not known.removed, Code.PARTY_INACTIVE, "removed for good")
         require(valid_key(known.keys).until != 0, Code.PARTY_EXISTS, "its key is valid")
         used = [key.key for key in known.keys]
         require(message.key not in used, Code.KEY_UNKNOWN, "the key was revoked")
@@ -154,7 +160,76 @@ def _mark_revoked(run: Run, message: Revoke) -> None:
         context.put(key, replace(address, key=replace(address.key, until=run.now)))
 
 
-_Pending = TypeVar("_Pending", Deposit, Onchain, Listing)
+@effect(Rotate)
+def rotate(run: Run, message: Rotate) -> tuple[Code, Data]:
+    """A new key in place of the valid one: by the party itself, else by m of n operator keys."""
+    possess = message.proof[0].possess
+    fits = (possess.network, possess.tx, possess.subject) == (
+        message.network,
+        message.tx,
+        message.subject,
+    ) and possess.valid_until >= run.now
+    require(fits, Code.PROOF_INVALID, "the POSSESS is for another rotation, or has expired")
+    service = run.network.services.get(message.subject)
+    if service is not None:
+        return _rotate_service(run, message, service)
+    require(
+        message.sender == message.subject,
+        Code.ROLE_NOT_ALLOWED,
+        "a party changes its key itself; a lost key is revoked, and the party admitted anew",
+    )
+    party = run.context.get(state.party(message.subject), Party)
+    assert party is not None
+    used = [key.key for key in party.keys]
+    require(used[-1] == message.key, Code.KEY_UNKNOWN, "it is not the valid key")
+    require(message.new_key not in used, Code.KEY_UNKNOWN, "the new key was used before")
+    require(len(used) < KEYS_MAX, Code.TOO_MANY, f"more than {KEYS_MAX} keys")
+    require(message.certificate == "", Code.STATUS_INVALID, "only the front-end has a certificate")
+    old = replace(party.keys[-1], until=run.now)
+    keys = (*party.keys[:-1], old, Key(message.new_key, run.now))
+    run.context.put(state.party(message.subject), replace(party, keys=keys))
+    return Code.OK, {"subject": message.subject}
+
+
+def _rotate_service(run: Run, message: Rotate, service: Service) -> tuple[Code, Data]:
+    """Keys of UFMI itself: the new one stands beside the old one, which ends."""
+    require(
+        run.signatory.role == Role.OPERATOR, Code.ROLE_NOT_ALLOWED, "operators change these keys"
+    )
+    require(
+        service.key.key == message.key and service.key.until == 0,
+        Code.KEY_UNKNOWN,
+        f"it is not the valid key of {message.subject}",
+    )
+    address = address_of(bytes.fromhex(message.new_key))
+    require(
+        address not in run.network.services
+        and run.context.get(state.address(address), Address) is None,
+        Code.ADDRESS_TAKEN,
+        f"{address} is registered",
+    )
+    is_front = service.role == Role.FRONTEND
+    require(
+        is_front or message.certificate == "",
+        Code.STATUS_INVALID,
+        "only the front-end has a certificate",
+    )
+    require(len(run.network.services) < SERVICES_MAX, Code.TOO_MANY, "too many keys were used")
+    if not approved(run, message):
+        return Code.PENDING, {}
+    network = run.network
+    services = network.services | {
+        message.subject: replace(service, key=replace(service.key, until=run.now)),
+        address: Service(service.role, Key(message.new_key, run.now)),
+    }
+    if message.certificate:
+        changed = replace(network.parameters, frontend_certificate=message.certificate)
+        network = replace(network, parameters=changed)
+    run.context.put(state.NETWORK, replace(network, services=services))
+    return Code.OK, {"subject": address}
+
+
+_Pending = TypeVar("_Pending", Deposit, Onchain, Listing, Update, Amendment)
 
 
 @effect(Expire)
@@ -165,6 +240,17 @@ def expire(run: Run, message: Expire) -> tuple[Code, Data]:
     if message.kind == "DEPOSIT":
         deposit = _close(run, state.deposit(message.owner, message.number), Deposit)
         return Code.OK, {"told": [message.owner, deposit.bank]}
+    if message.kind == "UPDATE":
+        update = _close(run, state.update(message.owner, message.number), Update)
+        return Code.OK, {"told": [message.owner, update.bank, update.registry]}
+    if message.kind == "AMENDMENT":
+        amendment = _close(run, state.amendment(message.owner, message.number), Amendment)
+        return Code.OK, {"told": [message.owner, amendment.registry]}
+    if message.kind == "WITHDRAWAL":
+        withdrawal = withdrawals.give_back(run, message.owner, message.number)
+        banks = [part.bank for part in withdrawal.parts if part.status == "RETURNED"]
+        told = [message.owner, withdrawal.ag, withdrawal.bank, *banks]
+        return Code.OK, {"told": list(dict.fromkeys(told))}
     if message.kind == "ONCHAIN":
         onchain = _close(run, state.onchain(message.owner, message.number), Onchain)
         return Code.OK, {"told": [message.owner, onchain.ag, onchain.registry]}

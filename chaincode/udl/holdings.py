@@ -1,4 +1,4 @@
-"""资产映射 on the ledger: assets come onto the ledger (guide 10.4.1)."""
+"""资产映射 on the ledger: assets come onto the ledger, and are followed (guide 10.4)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from chaincode.udl.tokens import credit_holding, holding_of
 from chaincode.udl.users import active_account, own_address
 from ufmi.protocol import Code, Role
 from ufmi.protocol import keys as state
-from ufmi.protocol.holdings import Z1, Z1Locked
-from ufmi.protocol.records import Onchain
+from ufmi.protocol.holdings import Z1, Z2, Z1Locked
+from ufmi.protocol.records import Asset, Onchain
 
 
 @effect(Z1)
@@ -65,3 +65,16 @@ def confirm(run: Run, answer: Z1Locked) -> tuple[Code, Data]:
         data["balance"] = holding_of(run.context, answer.address, answer.asset)
     run.context.put(key, replace(onchain, open=False, outcome=str(outcome)))
     return Code.OK, data
+
+
+@effect(Z2)
+def follow(run: Run, z2: Z2) -> tuple[Code, Data]:
+    """A registry follows the transfers of an asset that it registered, or no longer (10.4.2)."""
+    require(z2.manager == z2.sender, Code.SENDER_MISMATCH, "a registry subscribes for itself")
+    asset = run.context.get(state.asset(z2.asset), Asset)
+    if asset is None:
+        raise Refusal(Code.ASSET_UNKNOWN, f"there is no asset {z2.asset}")
+    require(asset.registry == z2.sender, Code.NOT_REGISTRAR, f"{asset.registry} registered it")
+    if asset.tracked != z2.subscribe:
+        run.context.put(state.asset(z2.asset), replace(asset, tracked=z2.subscribe))
+    return Code.OK, {}

@@ -11,8 +11,21 @@ from ufmi.contract import Context
 from ufmi.crypto import sm3_hex
 from ufmi.protocol import AMOUNT_MAX, Code, Side
 from ufmi.protocol import keys as state
-from ufmi.protocol.orders import S1, Order
-from ufmi.protocol.records import Asset, OrderRecord
+from ufmi.protocol.orders import (
+    MATCHERS_MAX,
+    S1,
+    S2,
+    S3,
+    Cancel,
+    Order,
+    OrderReference,
+    S2Removed,
+    S4Adopted,
+)
+from ufmi.protocol.records import Asset, Filter, OrderRecord, Subscriptions
+
+FOLLOWERS_MAX = 64
+FILTERS_MAX = 16
 
 
 @effect(S1)
@@ -71,12 +84,138 @@ def publish(run: Run, s1: S1) -> tuple[Code, Data]:
             held=held,
         ),
     )
-    return Code.OK, {"order": f"{order.address}/{order.number}"}
+    data: Data = {"order": f"{order.address}/{order.number}"}
+    if order.broadcast:
+        told = followers(run, order, s1.sender, order.matchers)
+        if told:
+            data["told"] = told
+    return Code.OK, data
+
+
+def followers(
+    run: Run, order: Order | OrderReference, but: str, allowed: tuple[str, ...] = ()
+) -> list[str]:
+    """The matchers that follow orders of this kind (11.5.3), except one; in order of their ids."""
+    record = run.context.get(state.SUBSCRIPTIONS, Subscriptions)
+    if record is None:
+        return []
+    return [
+        matcher
+        for matcher in sorted(record.matchers)
+        if matcher != but
+        and (not allowed or matcher in allowed)
+        and any(_follows(one, order) for one in record.matchers[matcher])
+    ]
+
+
+def _follows(one: Filter, order: Order | OrderReference) -> bool:
+    return (
+        one.asset_class in ("", order.asset_class)
+        and one.asset in ("", order.asset)
+        and one.side in ("", str(order.side))
+    )
+
+
+@effect(S2)
+def withdraw(run: Run, s2: S2) -> tuple[Code, Data]:
+    """The publisher withdraws the order."""
+    order = _cancellable(run, s2.order)
+    require(order.publisher == s2.sender, Code.NOT_PUBLISHER, f"{order.publisher} published it")
+    return _cancel(run, s2.order, order)
+
+
+@effect(Cancel)
+def cancel(run: Run, message: Cancel) -> tuple[Code, Data]:
+    """The owner withdraws it: the sender is the order's own address."""
+    return _cancel(run, message.order, _cancellable(run, message.order))
+
+
+def _cancellable(run: Run, reference: OrderReference) -> OrderRecord:
+    """The order, if it is as described and still open; else refuses."""
+    order = run.context.get(state.order(reference.address, reference.number), OrderRecord)
+    name = f"{reference.address}/{reference.number}"
+    if order is None:
+        raise Refusal(Code.ORDER_UNKNOWN, f"there is no order {name}")
+    same = (order.asset_class, order.asset, order.side)
+    require(
+        same == (reference.asset_class, reference.asset, str(reference.side)),
+        Code.ORDER_MISMATCH,
+        f"the order {name} is another",
+    )
+    require(order.status != "FILLED", Code.ORDER_USED_UP, f"{name} is filled")
+    require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
+    return order
+
+
+def _cancel(run: Run, reference: OrderReference, order: OrderRecord) -> tuple[Code, Data]:
+    """Ends the order (11.5.2.5.1) and names all who had it, so that they take it down."""
+    sender = run.sender
+    end(run.context, reference.address, reference.number, order, "CANCELLED")
+    told = [one for one in (order.publisher, reference.address) if one != sender]
+    told += [one for one in order.adopters if one != sender]
+    if order.broadcast:
+        told += followers(run, reference, sender, order.matchers)
+    return Code.OK, {"told": list(dict.fromkeys(told))}
+
+
+@effect(S2Removed)
+def removed(run: Run, message: S2Removed) -> tuple[Code, Data]:
+    """A matcher took an ended order down (11.5.2.5.2)."""
+    key = state.order(message.address, message.number)
+    order = run.context.get(key, OrderRecord)
+    if order is None:
+        raise Refusal(Code.ORDER_UNKNOWN, f"there is no order {message.address}/{message.number}")
+    require(order.status != "OPEN", Code.NOT_PENDING, "the order is open")
+    if message.sender in order.adopters:
+        rest = tuple([one for one in order.adopters if one != message.sender])
+        run.context.put(key, replace(order, adopters=rest))
+    return Code.OK, {}
+
+
+@effect(S3)
+def subscribe(run: Run, s3: S3) -> tuple[Code, Data]:
+    """A matcher begins to follow orders, or ends that (11.5.3)."""
+    require(s3.manager == s3.sender, Code.SENDER_MISMATCH, "a matcher subscribes for itself")
+    record = run.context.get(state.SUBSCRIPTIONS, Subscriptions) or Subscriptions({})
+    wanted = Filter(s3.asset_class, s3.asset, s3.side)
+    others = [one for one in record.matchers.get(s3.sender, ()) if one != wanted]
+    filters = [*others, wanted] if s3.subscribe else others
+    require(len(filters) <= FILTERS_MAX, Code.TOO_MANY, f"more than {FILTERS_MAX} subscriptions")
+    matchers = {one: kept for one, kept in record.matchers.items() if one != s3.sender}
+    if filters:
+        matchers[s3.sender] = tuple(filters)
+    require(len(matchers) <= FOLLOWERS_MAX, Code.TOO_MANY, f"more than {FOLLOWERS_MAX} matchers")
+    run.context.put(state.SUBSCRIPTIONS, Subscriptions(matchers))
+    return Code.OK, {}
+
+
+@effect(S4Adopted)
+def adopt(run: Run, message: S4Adopted) -> tuple[Code, Data]:
+    """A matcher publishes a broadcast order too, or says that it does not (11.5.4.5)."""
+    key = state.order(message.address, message.number)
+    order = run.context.get(key, OrderRecord)
+    name = f"{message.address}/{message.number}"
+    if order is None:
+        raise Refusal(Code.ORDER_UNKNOWN, f"there is no order {name}")
+    require(order.publisher == message.publisher, Code.ORDER_MISMATCH, "another published it")
+    require(
+        order.broadcast and (not order.matchers or message.sender in order.matchers),
+        Code.MATCHER_NOT_ALLOWED,
+        f"its owner does not allow {message.sender}",
+    )
+    adopters = order.adopters
+    if message.adopted and message.sender not in (order.publisher, *adopters):
+        require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
+        require(order.valid_until >= run.now, Code.ORDER_EXPIRED, f"{name} has expired")
+        adopters = tuple(sorted((*adopters, message.sender)))
+        require(len(adopters) <= MATCHERS_MAX, Code.TOO_MANY, f"more than {MATCHERS_MAX} matchers")
+        run.context.put(key, replace(order, adopters=adopters))
+    return Code.OK, {"adopters": list(adopters)}
 
 
 def _check_owner(run: Run, order: Order) -> None:
     """The order's key is the one registered for its address; its signature is verified."""
-    address = usable_address(run, order.address)
+    address = usable_address(run, order.address, leaving=order.side is Side.SELL)
     require(
         address.key.key == order.key,
         Code.ADDRESS_MISMATCH,

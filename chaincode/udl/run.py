@@ -9,6 +9,7 @@ from ufmi.contract import Context
 from ufmi.protocol import Code, Entry, Message, Role
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import Address, Key, Network, Party, Service
+from ufmi.protocol.users import Bind
 
 Data = dict[str, Any]
 
@@ -41,6 +42,13 @@ class Run(NamedTuple):
     digest: str  # SM3 of the message's text
     signatory: Signatory
     now: int  # contract time, milliseconds since 1970, UTC
+    message: Message
+    rules: int = 1  # those in force when the batch began
+
+    @property
+    def sender(self) -> str:
+        """Who sent the message."""
+        return self.message.sender
 
 
 # An effect returns its code and the data of its result, or raises Refusal.
@@ -109,17 +117,24 @@ def open_market(run: Run, market: str) -> None:
     """Refuses unless trading is on, everywhere and in the market, and the sender belongs to it."""
     if run.network.halted:
         raise Refusal(Code.MARKET_HALTED, "all trading is halted")
-    active_party(run, market, Role.MARKET)
+    if active_party(run, market, Role.MARKET).halted:
+        raise Refusal(Code.MARKET_HALTED, f"trading in {market} is halted")
     party = run.signatory.party
     if party is None or party.market not in ("", market):
         raise Refusal(Code.PARTY_UNKNOWN, "the sender is not of this market")
 
 
-def usable_address(run: Run, address: str) -> Address:
-    """The address's record if tokens may come to it; else refuses."""
+def usable_address(run: Run, address: str, leaving: bool = False) -> Address:
+    """The address's record if it may take tokens in, or only let them go; else refuses."""
     record = run.context.get(state.address(address), Address)
     if record is None:
         raise Refusal(Code.ADDRESS_UNKNOWN, f"{address} belongs to nobody here")
     require(record.key.until == 0, Code.ADDRESS_REVOKED, f"the key of {address} is revoked")
     require(not record.frozen, Code.ADDRESS_FROZEN, f"{address} is frozen")
+    require(leaving or not record.removed, Code.ADDRESS_MISMATCH, f"{address} was removed")
     return record
+
+
+def proven(run: Run, bind: Bind, key: tuple[str, str, str, str]) -> bool:
+    """Whether a `BIND` is for this network, ag, tx and user, and still valid."""
+    return (bind.network, bind.ag, bind.tx, bind.user) == key and bind.valid_until >= run.now

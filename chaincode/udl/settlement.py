@@ -32,7 +32,13 @@ def settle(run: Run, t1: T1) -> tuple[Code, Data]:
     for reference, order in zip(t1.orders, orders, strict=True):
         done = _after_fill(run, reference, order, asset)
         run.context.put(state.order(reference.address, reference.number), done)
-    return Code.OK, {"quantity": t1.quantity, "paid": paid}
+    data: Data = {"quantity": t1.quantity, "paid": paid}
+    matchers = {one for order in orders for one in (order.publisher, *order.adopters)}
+    if len(matchers) > 1:
+        data["told"] = sorted(matchers - {t1.sender})
+    if asset.tracked:
+        data["registry"] = asset.registry
+    return Code.OK, data
 
 
 def _after_fill(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from chaincode.udl.run import Data, Refusal, Run, active_party, effect, require
+from chaincode.udl.run import Data, Refusal, Run, active_party, effect, proven, require
 from ufmi.protocol import Code, Role
 from ufmi.protocol import keys as state
-from ufmi.protocol.records import Account, Address, Key, PersonIndex, User
+from ufmi.protocol.records import Account, AccountIndex, Address, Key, PersonIndex, User
 from ufmi.protocol.users import X1, X1Bank, X1Registry
 
 ACCOUNTS_MAX = 16
@@ -38,9 +38,17 @@ def register(run: Run, x1: X1) -> tuple[Code, Data]:
         addresses=_take_addresses(run, x1, user),
         valid_until=x1.valid_until,
     )
+    index = state.account(x1.ag, x1.broker_user)
+    known = run.context.get(index, AccountIndex)
+    require(
+        known is None or known.user == user.id,
+        Code.ACCOUNT_EXISTS,
+        f"{x1.broker_user} is another user's id at {x1.ag}",
+    )
     others = _others(user, x1.ag)
     require(len(others) < ACCOUNTS_MAX, Code.TOO_MANY, f"more than {ACCOUNTS_MAX} accounts")
     run.context.put(state.person(x1.person), PersonIndex(user.id))
+    run.context.put(index, AccountIndex(user.id))
     run.context.put(state.user(user.id), replace(user, accounts=(*others, account)))
     return Code.PENDING, {"unified": user.id}
 
@@ -85,14 +93,8 @@ def _take_addresses(run: Run, x1: X1, user: User) -> tuple[str, ...]:
     taken: list[str] = []
     for proof in x1.proofs:
         bind = proof.bind
-        fits = (
-            bind.network == x1.network
-            and bind.ag == x1.ag
-            and bind.tx == x1.tx
-            and bind.user == x1.broker_user
-        )
-        require(fits, Code.PROOF_INVALID, "a BIND is for another registration")
-        require(bind.valid_until >= run.now, Code.PROOF_INVALID, "a BIND has expired")
+        fits = proven(run, bind, (x1.network, x1.ag, x1.tx, x1.broker_user))
+        require(fits, Code.PROOF_INVALID, "a BIND is for another registration, or has expired")
         address = bind.address
         known = run.context.get(state.address(address), Address)
         again = known is not None and known.user == user.id and known.key.until == 0

@@ -3,7 +3,16 @@
 Importing the package registers every form.
 """
 
-from ufmi.protocol import assets, funds, governance, holdings, orders, settlement, users
+from ufmi.protocol import (
+    assets,
+    funds,
+    governance,
+    holdings,
+    orders,
+    settlement,
+    users,
+    withdrawals,
+)
 from ufmi.protocol.kinds import AMOUNT_MAX, Role, Side
 from ufmi.protocol.lines import (
     Line,
@@ -58,4 +67,5 @@ __all__ = [
     "settlement",
     "sign",
     "users",
+    "withdrawals",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ufmi.protocol import keys as state
 from ufmi.protocol.codes import asset_code, mark_code
 from ufmi.protocol.kinds import (
@@ -13,8 +15,10 @@ from ufmi.protocol.kinds import (
     DigestOrNone,
     Flag,
     Institution,
+    LongText,
     MarkOrNone,
     Opaque,
+    OpaqueOrNone,
     Role,
     Time,
     TxId,
@@ -115,3 +119,141 @@ class P1Result(Form, frozen=True):
     # Ours.
     ag: Institution
     mark: MarkOrNone
+
+
+@message("P2", Role.BROKER)
+class P2(Message, frozen=True):
+    """更新资产信息 (8.5.2): a broker asks for the latest information about an asset."""
+
+    tx: TxId
+    ag: Institution
+    registry_asset: Opaque
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    bank: Institution  # hears of it; nothing follows (8.5.2.3)
+    registry: Institution
+
+    @property
+    def asset(self) -> str:
+        return asset_code(self.registry, self.registry_asset)
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys(
+            (state.party(self.bank), state.party(self.registry), state.asset(self.asset)),
+            (state.amendment(self.ag, self.tx),),
+        )
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.bank, self.registry)
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        if result.accepted:
+            return []
+        return [(self.sender, _p2_result(self.tx, self.ag, self.asset, result.code))]
+
+
+@message("P2.registry", Role.REGISTRY)
+class P2Registry(Message, frozen=True):
+    """8.5.2.5.1: the latest information that the registry has, for the broker."""
+
+    tx: TxId
+    registry_asset: Opaque
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    ag: Institution
+    accepted: Flag
+    answered: Digest  # SM3 of the text of the P2
+    name: Opaque
+    document: DigestOrNone  # SM3 of the salted document about the product
+
+    @property
+    def reference(self) -> str:
+        return f"{self.ag}/{self.tx}"
+
+    @property
+    def asset(self) -> str:
+        return asset_code(self.sender, self.registry_asset)
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys((), (state.amendment(self.ag, self.tx),))
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.ag,)
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        sent: list[tuple[str, Form]] = []
+        if not result.accepted or not self.accepted:
+            code = str(result.data.get("outcome", result.code))
+            answer = _p2_result(self.tx, self.ag, self.asset, code)
+            to = [self.sender, self.ag] if result.accepted else [self.sender]
+            sent = [(party, answer) for party in to]
+        return sent
+
+
+@message("P2.update", Role.BROKER)
+class P2Update(Message, frozen=True):
+    """8.5.2.5.2: the broker gives UFMI what the registry answered; UAR is updated."""
+
+    tx: TxId
+    asset: AssetCode
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    answered: Digest  # SM3 of the text of the P2
+    name: Opaque
+    document: DigestOrNone
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys((), (state.amendment(self.sender, self.tx), state.asset(self.asset)))
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        return [(self.sender, _p2_result(self.tx, self.sender, self.asset, result.code, self.name))]
+
+
+@form("P2.result")
+class P2Result(Form, frozen=True):
+    """8.5.2.5.3 b: the latest information, and whether the instruction succeeded."""
+
+    tx: TxId
+    asset: AssetCode
+    name: OpaqueOrNone
+    code: Opaque
+    # Ours.
+    ag: Institution
+
+
+def _p2_result(tx: str, ag: str, asset: str, code: str, name: str = "") -> P2Result:
+    return P2Result(tx=tx, asset=asset, name=name if code == "OK" else "", code=code, ag=ag)
+
+
+@message("P3", Role.BROKER, Role.BANK, Role.REGISTRY, Role.MATCHER, Role.REPORTER, Role.REGULATOR)
+class P3(Message, frozen=True):
+    """查询资产信息 (8.5.3): an asset in UAR, and a bank's money. Asked, not ordered."""
+
+    QUERY: ClassVar[bool] = True
+
+    tx: TxId
+    ag: Institution
+    asset: AssetCode
+    bank: Institution
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+
+
+@form("P3.result")
+class P3Result(Form, frozen=True):
+    """8.5.3.6: the information on the asset, as the JSON of its record and the bank's marks."""
+
+    tx: TxId
+    asset: AssetCode
+    code: Opaque
+    # Ours.
+    ag: Institution
+    information: LongText

@@ -1,4 +1,7 @@
-"""资金映射: cash becomes tokens with the mark of its bank, one for one (guide chapter 9)."""
+"""资金映射: cash becomes tokens with the mark of its bank, one for one (guide 9.4.1).
+
+The way back is in `withdrawals`.
+"""
 
 from __future__ import annotations
 

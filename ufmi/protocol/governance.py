@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+import msgspec
+
+from ufmi.crypto import address_of
 from ufmi.protocol import keys as state
 from ufmi.protocol.kinds import (
     ADMITTED,
     AdmittedRole,
     AssetCodeOrNone,
     Digest,
+    DigestOrNone,
     MarketOrNone,
     Opaque,
     PartyId,
@@ -17,11 +21,24 @@ from ufmi.protocol.kinds import (
     Role,
     Sender,
     Side,
+    Signature,
+    Small,
     Time,
     TxId,
+    list_of,
     one_of,
 )
-from ufmi.protocol.message import Entry, Form, Keys, Message, form, message
+from ufmi.protocol.message import (
+    Claim,
+    Entry,
+    Form,
+    Keys,
+    Message,
+    carried,
+    form,
+    message,
+    struct_kind,
+)
 from ufmi.protocol.results import Result
 
 INSTITUTIONS = ADMITTED
@@ -83,7 +100,143 @@ class Revoke(Message, frozen=True):
         return [(self.sender, Outcome(tx=self.tx, message=self.NAME, code=result.code))]
 
 
-KINDS_EXPIRING = ("ORDER", "DEPOSIT", "ONCHAIN", "LISTING")
+@form("POSSESS")
+class Possess(Form, frozen=True):
+    """The proof that somebody holds the new key: signed with it."""
+
+    network: Digest
+    valid_until: Time
+    tx: TxId  # of the ROTATE
+    subject: Sender
+    key: PublicKey
+
+
+class Possession(msgspec.Struct, frozen=True):
+    """A `POSSESS` with its signature, as the item of ROTATE."""
+
+    possess: Annotated[Possess, carried(Possess)]
+    signature: Signature
+
+
+@message("ROTATE", *INSTITUTIONS, Role.OPERATOR)
+class Rotate(Message, frozen=True):
+    """Gives a subject a new key in place of its valid one.
+
+    A party does it itself, with its old key. Keys of operators and of the front-end change by m
+    of n operator keys. A wallet's address follows from its key: it adds another by X2.
+    """
+
+    CHANGES_SIGNERS: ClassVar[bool] = True
+
+    tx: TxId
+    subject: Sender  # a party, or the address of an operator's or the front-end's key
+    key: PublicKey  # the old one
+    proof: Annotated[tuple[Possession, ...], list_of(struct_kind(Possession), 1, least=1)]
+    certificate: DigestOrNone  # of the front-end: SHA-256 of a new X.509 certificate, else empty
+    network: Digest
+    sender: Sender
+    valid_until: Time
+
+    @property
+    def new_key(self) -> str:
+        return self.proof[0].possess.key
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys(
+            (),
+            (
+                state.NETWORK,
+                state.signer(self.subject),
+                state.proposal(self.NAME, self.tx),
+                # A new operator key must not be a wallet's.
+                state.address(address_of(bytes.fromhex(self.new_key))),
+            ),
+        )
+
+    def claims(self) -> tuple[Claim, ...]:
+        return tuple(
+            [Claim(one.possess.key, one.possess.text(), one.signature) for one in self.proof]
+        )
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        return [(self.sender, Outcome(tx=self.tx, message=self.NAME, code=result.code))]
+
+
+STATUS_KINDS = ("PARTY", "ADDRESS", "ASSET", "NETWORK")
+STATUSES = ("ACTIVE", "SUSPENDED", "REMOVED", "FROZEN", "HALTED")
+
+
+@message("STATUS", Role.OPERATOR, Role.REGULATOR)
+class Status(Message, frozen=True):
+    """Suspends, removes, freezes, halts, or makes active again.
+
+    By m of n operator keys; the regulator freezes and halts, and undoes that, alone.
+    """
+
+    # A removed party's key is revoked with it.
+    CHANGES_SIGNERS: ClassVar[bool] = True
+
+    tx: TxId
+    kind: Annotated[str, one_of(STATUS_KINDS)]
+    subject: Opaque  # a party, an address, an asset; of NETWORK: its digest
+    status: Annotated[str, one_of(STATUSES)]
+    network: Digest
+    sender: Sender
+    valid_until: Time
+
+    def touches(self, entry: Entry) -> Keys:
+        of_kind = {"PARTY": state.party, "ADDRESS": state.address, "ASSET": state.asset}
+        name = of_kind.get(self.kind)
+        # The subject may hold anything; a key's parts never hold a slash.
+        known = name is not None and "/" not in self.subject
+        subject = name(self.subject) if name is not None and known else state.NETWORK
+        return Keys((), (subject, state.proposal(self.NAME, self.tx)))
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        sent: list[tuple[str, Form]] = [
+            (self.sender, Outcome(tx=self.tx, message=self.NAME, code=result.code))
+        ]
+        if result.code == "OK" and not result.repeated:
+            changed = Changed(kind=self.kind, subject=self.subject, status=self.status)
+            sent += [(str(party), changed) for party in result.data.get("told", ())]
+        return sent
+
+
+@form("CHANGED")
+class Changed(Form, frozen=True):
+    """Tells those concerned that a status changed."""
+
+    kind: Opaque
+    subject: Opaque
+    status: Opaque
+
+
+@message("ACTIVATE", Role.OPERATOR)
+class Activate(Message, frozen=True):
+    """Puts new rules in force by m of n operator keys, from the next transaction on."""
+
+    tx: TxId
+    rules: Small
+    network: Digest
+    sender: Sender
+    valid_until: Time
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys((), (state.NETWORK, state.proposal(self.NAME, self.tx)))
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        return [(self.sender, Outcome(tx=self.tx, message=self.NAME, code=result.code))]
+
+
+KINDS_EXPIRING = ("ORDER", "DEPOSIT", "ONCHAIN", "LISTING", "UPDATE", "AMENDMENT", "WITHDRAWAL")
+_OF_KIND = {
+    "DEPOSIT": state.deposit,
+    "ONCHAIN": state.onchain,
+    "LISTING": state.listing,
+    "UPDATE": state.update,
+    "AMENDMENT": state.amendment,
+    "WITHDRAWAL": state.withdrawal,
+}
 
 
 @message("EXPIRE", *ANYBODY)
@@ -108,8 +261,10 @@ class Expire(Message, frozen=True):
             elif self.asset:
                 writes.append(state.holding(self.owner, self.asset))
             return Keys((), tuple(writes))
-        of_kind = {"DEPOSIT": state.deposit, "ONCHAIN": state.onchain, "LISTING": state.listing}
-        return Keys((), (of_kind[self.kind](self.owner, self.number),))
+        writes = [_OF_KIND[self.kind](self.owner, self.number)]
+        if self.kind == "WITHDRAWAL":
+            writes.append(state.cash(self.owner))
+        return Keys((), tuple(writes))
 
     def answers(self, result: Result) -> list[tuple[str, Form]]:
         sent: list[tuple[str, Form]] = [

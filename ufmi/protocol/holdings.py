@@ -14,6 +14,7 @@ from ufmi.protocol.kinds import (
     Institution,
     Opaque,
     Role,
+    Small,
     Time,
     TxId,
     User,
@@ -116,3 +117,48 @@ class Z1Result(Form, frozen=True):
     asset: AssetCode
     quantity: AmountOrZero
     address: Address
+
+
+@message("Z2", Role.REGISTRY)
+class Z2(Message, frozen=True):
+    """资产行踪订阅 (10.4.2): a registry follows an asset of its own, or no longer."""
+
+    tx: TxId
+    manager: Institution  # 资产登记系统的管理人: the registry itself
+    asset: AssetCode
+    # Ours.
+    network: Digest
+    sender: Institution
+    valid_until: Time
+    subscribe: Flag  # N ends the subscription
+
+    def touches(self, entry: Entry) -> Keys:
+        return Keys((), (state.asset(self.asset),))
+
+    def answers(self, result: Result) -> list[tuple[str, Form]]:
+        return [(self.sender, Z2Result(tx=self.tx, allowed=result.accepted, code=result.code))]
+
+
+@form("Z2.result")
+class Z2Result(Form, frozen=True):
+    """10.4.2.5: allowed or refused."""
+
+    tx: TxId
+    allowed: Flag
+    # Ours.
+    code: Opaque
+
+
+@form("Z3")
+class Z3(Form, frozen=True):
+    """资产行踪广播 (10.4.3): one transfer, for the registry that follows the asset."""
+
+    tx: TxId  # of the T1
+    asset: AssetCode
+    quantity: Amount
+    source: Address  # 转出公钥地址
+    target: Address  # 转入公钥地址
+    # Ours.
+    network: Digest
+    matcher: Institution
+    leg: Small  # by its place in the T1, from 0

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from ufmi.crypto import sm3_hex
+
 NETWORK = "network"
+# Which matchers follow which orders (S3): one record, which every S1 reads.
+SUBSCRIPTIONS = "subscriptions"
 
 
 def signer(sender: str) -> str:
@@ -26,6 +30,16 @@ def person(hmac: str) -> str:
     return f"person/{hmac}"
 
 
+def account(broker: str, broker_user: str) -> str:
+    """Which user a broker's own id names; the id may hold anything, its digest no slash."""
+    return f"account/{broker}/{sm3_hex(broker_user.encode())[:32]}"
+
+
+def update(broker: str, tx: str) -> str:
+    """An update of an account (X2) that waits for its answers."""
+    return f"update/{broker}/{tx}"
+
+
 def asset(code: str) -> str:
     return f"asset/{code}"
 
@@ -39,9 +53,19 @@ def listing(broker: str, tx: str) -> str:
     return f"listing/{broker}/{tx}"
 
 
+def amendment(broker: str, tx: str) -> str:
+    """An update of an asset (P2) that waits for its answers."""
+    return f"amendment/{broker}/{tx}"
+
+
 def deposit(broker: str, tx: str) -> str:
     """A deposit (Y1) that waits for its bank."""
     return f"deposit/{broker}/{tx}"
+
+
+def withdrawal(address: str, tx: str) -> str:
+    """A withdrawal (Y2) on its way through the banks."""
+    return f"withdrawal/{address}/{tx}"
 
 
 def onchain(address: str, tx: str) -> str:

@@ -21,6 +21,7 @@ from ufmi.protocol.text import join_list, split_list
 AMOUNT_MAX = 9_007_199_254_740_991
 OPAQUE_MAX = 64
 CARRIED_BYTES_MAX = 4_096
+LONG_BYTES_MAX = 8_192
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,12 @@ def _read_optional(value: str) -> str:
     return value
 
 
+def _read_long(value: str) -> str:
+    if len(value.encode()) > LONG_BYTES_MAX:
+        raise ValueError(f"longer than {LONG_BYTES_MAX} bytes")
+    return value
+
+
 def _read_flag(value: str) -> bool:
     if value not in ("Y", "N"):
         raise ValueError("must be Y or N")
@@ -116,12 +123,14 @@ class Role(StrEnum):
     REGISTRY = "REGISTRY"
     MATCHER = "MATCHER"
     REPORTER = "REPORTER"
+    REGULATOR = "REGULATOR"
     WALLET = "WALLET"
 
 
 # The roles that the operator admits (ADMIT).
 ADMITTED = (
-    Role.MARKET, Role.BROKER, Role.BANK, Role.REGISTRY, Role.MATCHER, Role.REPORTER
+    Role.MARKET, Role.BROKER, Role.BANK, Role.REGISTRY, Role.MATCHER, Role.REPORTER,
+    Role.REGULATOR,
 )  # fmt: skip
 
 
@@ -183,7 +192,8 @@ Opaque = Annotated[str, Kind(same, _read_opaque)]
 OpaqueOrNone = Annotated[str, Kind(same, _read_optional)]
 Digest = Annotated[str, _pattern("[0-9a-f]{64}", _DIGEST)]
 DigestOrNone = Annotated[str, _pattern("(?:[0-9a-f]{64})?", f"{_DIGEST}, or empty")]
-PublicKey = Annotated[str, _predicate(_is_key, "is not a public key (hex, 04 first)")]
+KEY = _predicate(_is_key, "is not a public key (hex, 04 first)")
+PublicKey = Annotated[str, KEY]
 SIGNATURE = _pattern("(?:[0-9a-f]{2}){8,72}", "must be a DER signature in lower-case hex")
 Signature = Annotated[str, SIGNATURE]
 Flag = Annotated[bool, Kind(lambda value: "Y" if value else "N", _read_flag)]
@@ -201,12 +211,18 @@ AssetCode = Annotated[str, _predicate(codes.is_asset_code, "is not an asset code
 AssetCodeOrNone = Annotated[
     str, _predicate(codes.is_asset_code, "is not an asset code, or mistyped", empty=True)
 ]
-Mark = Annotated[str, _predicate(codes.is_mark, "is not a mark of a bank's money, or mistyped")]
+MARK = _predicate(codes.is_mark, "is not a mark of a bank's money, or mistyped")
+Mark = Annotated[str, MARK]
 MarkOrNone = Annotated[
     str, _predicate(codes.is_mark, "is not a mark of a bank's money, or mistyped", empty=True)
 ]
-AssetClass = Annotated[
-    str, _pattern("[A-Z][A-Z0-9_]{0,15}", "must be 1 to 16 capitals, digits or underscores")
-]
+_CLASS = "must be 1 to 16 capitals, digits or underscores"
+AssetClass = Annotated[str, _pattern("[A-Z][A-Z0-9_]{0,15}", _CLASS)]
+AssetClassOrNone = Annotated[str, _pattern("(?:[A-Z][A-Z0-9_]{0,15})?", f"{_CLASS}, or empty")]
 OrderSide = Annotated[Side, enumeration(Side)]
+SideOrNone = Annotated[str, one_of(("", "BUY", "SELL"))]
+# Counts what is tried again, or legs, or rules.
+Small = Annotated[int, _integer(0, 9_999, "must be a whole number from 0 to 9999")]
+# JSON or other long text of an answer; never of a message that is executed.
+LongText = Annotated[str, Kind(same, _read_long)]
 AdmittedRole = Annotated[str, one_of(tuple(str(role) for role in ADMITTED))]

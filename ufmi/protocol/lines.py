@@ -71,7 +71,10 @@ def message_of(text: str) -> Message | Result:
         return Result("", Code.MALFORMED, problem.message)
     if not form.ROLES:
         return Result("", Code.UNKNOWN_MESSAGE, f"{form.NAME} is not sent to UFMI")
-    return cast(Message, form)
+    found = cast(Message, form)
+    if found.QUERY:
+        return Result("", Code.UNKNOWN_MESSAGE, f"{form.NAME} is asked, not submitted")
+    return found
 
 
 class SignedMessage(msgspec.Struct, frozen=True, gc=False):

@@ -79,6 +79,9 @@ class Message(Form, frozen=True):
     # Whether it may change the key of a sender that was known before.
     CHANGES_SIGNERS: ClassVar[bool] = False
 
+    # Whether it only asks: evaluated, never ordered (X3, P3).
+    QUERY: ClassVar[bool] = False
+
     # Every message declares these four itself, among its own fields, in the order of its text.
     if TYPE_CHECKING:
         tx: str

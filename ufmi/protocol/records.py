@@ -47,6 +47,7 @@ class Network(Record, frozen=True):
     parameters: InitParameters
     services: dict[str, Service]  # by the address of the key
     halted: bool = False
+    rules: int = 1  # the rules in force (ACTIVATE)
     v: int = 1
 
 
@@ -60,6 +61,9 @@ class Party(Record, frozen=True):
     keys: tuple[Key, ...]
     active: bool = True
     frozen: bool = False
+    removed: bool = False  # for good
+    halted: bool = False  # of a market: nothing trades there
+    receiving: str = ""  # of a bank: the address that withdrawals go to (9.3.2.2)
     v: int = 1
 
 
@@ -112,13 +116,45 @@ class PersonIndex(Record, frozen=True):
     v: int = 1
 
 
+class AccountIndex(Record, frozen=True):
+    """Which user a broker's own id names."""
+
+    user: str
+    v: int = 1
+
+
 class Address(Record, frozen=True):
-    """An address of a user and its key."""
+    """An address of a user and its key.
+
+    A removed address takes in nothing new and buys nothing; what is on it can be sold and
+    withdrawn, and its open orders still settle.
+    """
 
     address: str
     user: str
     key: Key
     frozen: bool = False
+    removed: bool = False
+    v: int = 1
+
+
+class Update(Record, frozen=True):
+    """An X2 that waits for `X2.bank`, `X2.registry` and `X2.update`."""
+
+    answered: str
+    unified: str
+    bank: str
+    registry: str
+    remove: tuple[str, ...]  # addresses
+    add: tuple[str, ...]  # public keys, hex
+    valid_until: int
+    applied: bool  # whether the addresses are changed: somebody beside the broker agreed
+    bank_confirmed: str = ""  # "", Y or N
+    registry_confirmed: str = ""
+    bank_document: str = ""
+    registry_document: str = ""
+    open: bool = True
+    outcome: str = ""
     v: int = 1
 
 
@@ -135,6 +171,7 @@ class Asset(Record, frozen=True):
     document: str
     halted: bool = False
     frozen: bool = False
+    tracked: bool = False  # its registry follows its transfers (Z2)
     v: int = 1
 
 
@@ -162,6 +199,21 @@ class Listing(Record, frozen=True):
     v: int = 1
 
 
+class Amendment(Record, frozen=True):
+    """A P2 that waits for `P2.registry` and `P2.update`."""
+
+    answered: str
+    asset: str
+    registry: str
+    valid_until: int
+    confirmed: str = ""  # "", Y or N: the registry's answer
+    name: str = ""
+    document: str = ""
+    open: bool = True
+    outcome: str = ""
+    v: int = 1
+
+
 class Deposit(Record, frozen=True):
     """A Y1 that waits for `Y1.locked`."""
 
@@ -171,6 +223,36 @@ class Deposit(Record, frozen=True):
     mark: str
     amount: int
     valid_until: int
+    open: bool = True
+    outcome: str = ""
+    v: int = 1
+
+
+class Part(Record, frozen=True):
+    """The tokens of one mark in a withdrawal.
+
+    SENT (to the bank's receiving address) → BURNING (the bank agreed) → MOVED (its cash is on the
+    way to the opening bank) → DESTROYED (it arrived); or SENT → RETURNED (to the user).
+    """
+
+    mark: str
+    bank: str
+    receiving: str
+    amount: int
+    status: str = "SENT"
+
+
+class Withdrawal(Record, frozen=True):
+    """A Y2 on its way: what of each mark became (9.4.2.6)."""
+
+    answered: str
+    ag: str
+    bank: str  # where the user's account is
+    payee: str  # salted digest of the account to be paid
+    currency: str
+    amount: int
+    valid_until: int
+    parts: tuple[Part, ...]
     open: bool = True
     outcome: str = ""
     v: int = 1
@@ -226,6 +308,21 @@ class OrderRecord(Record, frozen=True):
     v: int = 1
 
 
+class Filter(Record, frozen=True):
+    """Which orders a matcher follows; empty: any (11.5.3.4)."""
+
+    asset_class: str = ""
+    asset: str = ""
+    side: str = ""
+
+
+class Subscriptions(Record, frozen=True):
+    """Which matchers follow which orders."""
+
+    matchers: dict[str, tuple[Filter, ...]]
+    v: int = 1
+
+
 class Proposal(Record, frozen=True):
     """Operator keys that approved the same proposal."""
 
@@ -253,15 +350,20 @@ RECORDS: dict[str, type[Record]] = {
     "party": Party,
     "user": User,
     "person": PersonIndex,
+    "account": AccountIndex,
+    "update": Update,
     "address": Address,
     "asset": Asset,
     "mark": Mark,
     "listing": Listing,
+    "amendment": Amendment,
     "deposit": Deposit,
+    "withdrawal": Withdrawal,
     "onchain": Onchain,
     "cash": Cash,
     "holding": Holding,
     "order": OrderRecord,
+    "subscriptions": Subscriptions,
     "proposal": Proposal,
     "result": Outcome,
 }

@@ -75,6 +75,14 @@ class Code(StrEnum):
     NOT_ADOPTED = "NOT_ADOPTED"  # the sender neither published nor adopted the order
     PRICE_BEYOND_LIMIT = "PRICE_BEYOND_LIMIT"  # an owner's limit forbids the price
     LEGS_MISMATCH = "LEGS_MISMATCH"  # legs, orders and totals do not agree
+    NOT_AGREED = "NOT_AGREED"  # neither the owner nor bank nor registry agreed to the change
+    NOT_PUBLISHER = "NOT_PUBLISHER"  # another matcher published the order
+    NOT_REGISTRAR = "NOT_REGISTRAR"  # another registry registered the asset
+    NO_RECEIVING_ADDRESS = "NO_RECEIVING_ADDRESS"  # the bank has named none; it sends RECEIVE
+    OUT_OF_TURN = "OUT_OF_TURN"  # the withdrawal's state does not allow it; the data names it
+    STATUS_INVALID = "STATUS_INVALID"  # what the text names cannot have this status
+    RULES_UNKNOWN = "RULES_UNKNOWN"  # install the contracts that know these rules first
+    ACCESS_DENIED = "ACCESS_DENIED"  # only who keeps the account may ask for it
     NOT_EXPIRED = "NOT_EXPIRED"  # its time has not come
 
 

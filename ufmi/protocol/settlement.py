@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from ufmi.protocol import keys as state
+from ufmi.protocol.holdings import Z3
 from ufmi.protocol.kinds import (
     Amount,
     AmountOrZero,
@@ -39,14 +40,16 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
     price: Amount
 
 
+_ORDERS = list_of(struct_kind(OrderReference), ORDERS_MAX, least=2)
+_LEGS = list_of(struct_kind(Leg), LEGS_MAX, least=1)
+
+
 @message("T1", Role.MATCHER)
 class T1(Message, frozen=True):
     """清结算 (12.4): settles trades between two or more orders of one asset, all or nothing."""
 
     tx: TxId
-    orders: Annotated[
-        tuple[OrderReference, ...], list_of(struct_kind(OrderReference), ORDERS_MAX, least=2)
-    ]
+    orders: Annotated[tuple[OrderReference, ...], _ORDERS]
     quantity: Amount  # over all legs
     price: AmountOrZero  # of every leg; 0 where the legs' prices differ
     trade_time: Time
@@ -55,7 +58,7 @@ class T1(Message, frozen=True):
     sender: Institution
     valid_until: Time
     market: Market
-    legs: Annotated[tuple[Leg, ...], list_of(struct_kind(Leg), LEGS_MAX, least=1)]
+    legs: Annotated[tuple[Leg, ...], _LEGS]
 
     def touches(self, entry: Entry) -> Keys:
         reads = [state.party(self.market)]
@@ -76,7 +79,40 @@ class T1(Message, frozen=True):
             quantity=self.quantity if result.accepted else 0,
             detail=result.detail[:64],
         )
-        return [(self.sender, answer)]
+        sent: list[tuple[str, Form]] = [(self.sender, answer)]
+        if not result.accepted:
+            return sent
+        told = [str(party) for party in result.data.get("told", ())]
+        settled = T1Settled(
+            tx=self.tx,
+            orders=self.orders,
+            quantity=self.quantity,
+            price=self.price,
+            trade_time=self.trade_time,
+            network=self.network,
+            matcher=self.sender,
+            legs=self.legs,
+        )
+        owners = list(dict.fromkeys([order.address for order in self.orders]))
+        sent += [(party, settled) for party in told + owners]
+        registry = str(result.data.get("registry", ""))
+        return sent + ([(registry, one) for one in self._transfers()] if registry else [])
+
+    def _transfers(self) -> list[Z3]:
+        """What the asset's registry hears of each leg (10.4.3)."""
+        return [
+            Z3(
+                tx=self.tx,
+                asset=self.orders[leg.sell].asset,
+                quantity=leg.quantity,
+                source=self.orders[leg.sell].address,
+                target=self.orders[leg.buy].address,
+                network=self.network,
+                matcher=self.sender,
+                leg=at,
+            )
+            for at, leg in enumerate(self.legs)
+        ]
 
 
 @form("T1.result")
@@ -87,3 +123,18 @@ class T1Result(Form, frozen=True):
     code: Opaque
     quantity: AmountOrZero
     detail: OpaqueOrNone
+
+
+@form("T1.settled")
+class T1Settled(Form, frozen=True):
+    """12.4.6: the broadcast of a settlement, to the orders' matchers and owners."""
+
+    tx: TxId
+    orders: Annotated[tuple[OrderReference, ...], _ORDERS]
+    quantity: Amount
+    price: AmountOrZero
+    trade_time: Time
+    # Ours.
+    network: Digest
+    matcher: Institution
+    legs: Annotated[tuple[Leg, ...], _LEGS]
