@@ -173,7 +173,7 @@ def _keep(
 def _with_part(withdrawal: Withdrawal, part: Part) -> Withdrawal:
     parts = tuple([part if one.mark == part.mark else one for one in withdrawal.parts])
     withdrawal = replace(withdrawal, parts=parts)
-    if all([one.status in _ENDED for one in parts]):
+    if all(one.status in _ENDED for one in parts):
         withdrawal = replace(withdrawal, open=False, outcome=str(_end(withdrawal)["outcome"]))
     return withdrawal
 
