@@ -97,6 +97,7 @@ UNRECORDED = frozenset(
         Code.SIGNER_UNKNOWN,
         Code.KEY_REVOKED,
         Code.ID_REUSED,
+        Code.ACCESS_DENIED,
     }
 )
 
