@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar, Union
 import msgspec
 
 from chaincode.udl import UdlContract
+from chaincode.udl.ask import Answer
 from ufmi.contract import decode_record, encode_record
 from ufmi.crypto import Signer, Sm2PrivateKey
 from ufmi.errors import LedgerError, NotFound, StoreCorrupted
@@ -27,9 +28,11 @@ from ufmi.frontend.expiry import scan
 from ufmi.ledger import Gateway, Identity, Network
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.topology import OPERATOR
+from ufmi.protocol import Line
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import (
     Address,
+    Amendment,
     Asset,
     Cash,
     InitParameters,
@@ -37,7 +40,9 @@ from ufmi.protocol.records import (
     Outcome,
     Party,
     Record,
+    Update,
     User,
+    Withdrawal,
 )
 from ufmi.protocol.records import Network as NetworkRecord
 from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock, sync_folder, write_file
@@ -210,6 +215,10 @@ class Node:
             (key, msgspec.convert(record, kind)) for key, record in scan(self._contract, prefix)
         ]
 
+    def ask(self, line: Line) -> Answer:
+        """Puts a signed question, X3 or P3. Code `OK` and the answer's text, or the refusal."""
+        return msgspec.json.decode(self._contract.evaluate("ask", line.encode()), type=Answer)
+
     def party(self, institution: str) -> Party | None:
         """A market or institution."""
         return self.record(state.party(institution), Party)
@@ -229,6 +238,18 @@ class Node:
     def order(self, address: str, number: str) -> OrderRecord | None:
         """An order by its owner's address and its number."""
         return self.record(state.order(address, number), OrderRecord)
+
+    def update(self, broker: str, tx: str) -> Update | None:
+        """An update of an account (X2)."""
+        return self.record(state.update(broker, tx), Update)
+
+    def amendment(self, broker: str, tx: str) -> Amendment | None:
+        """An update of an asset (P2)."""
+        return self.record(state.amendment(broker, tx), Amendment)
+
+    def withdrawal(self, address: str, tx: str) -> Withdrawal | None:
+        """A withdrawal (Y2), with what of each mark became."""
+        return self.record(state.withdrawal(address, tx), Withdrawal)
 
     def result(self, identity: str) -> Outcome | None:
         """The recorded result of a message by its identity."""

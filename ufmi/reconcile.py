@@ -25,9 +25,12 @@ from ufmi.protocol.records import (
     Onchain,
     OrderRecord,
     Outcome,
+    Withdrawal,
 )
 
 FAULTS_MAX = 20
+# Parts of a withdrawal whose cash is still locked, and those whose cash the bank has moved.
+_UNPAID, _PAID = ("SENT", "BURNING"), ("MOVED", "DESTROYED")
 
 
 class LockedBook(Protocol):
@@ -101,7 +104,16 @@ def _check_cash(
     for _, deposit in node.records("deposit/", Deposit):
         if deposit.outcome == "OK":
             minted[deposit.mark] += deposit.amount
-    checks = [negative]
+    whole = Check("a withdrawal's parts are its amount", "withdrawals")
+    for key, withdrawal in node.records("withdrawal/", Withdrawal):
+        if sum(part.amount for part in withdrawal.parts) != withdrawal.amount:
+            whole.wrong(f"{key} has parts that are not {withdrawal.amount}")
+        for part in withdrawal.parts:
+            if part.status in _UNPAID:
+                supply[part.mark] += part.amount
+            elif part.status in _PAID:
+                minted[part.mark] -= part.amount
+    checks = [negative, whole]
     for mark in sorted({record.code for _, record in node.records("mark/", Mark)} | set(supply)):
         book = books.get(mark_bank(mark))
         locked = None if book is None else book.locked_total(mark_currency(mark))

@@ -10,16 +10,21 @@ from contextlib import contextmanager
 from ufmi.crypto import Signer
 from ufmi.ledger import Contract
 from ufmi.protocol import Line, Message, Result, sign
-from ufmi.protocol.assets import P1
+from ufmi.protocol.assets import P1, P2
 from ufmi.protocol.funds import Y1
 from ufmi.protocol.governance import Expire
 from ufmi.protocol.holdings import Z1
 from ufmi.protocol.orders import S1
+from ufmi.protocol.users import X2
+from ufmi.protocol.withdrawals import Y2
 
 _VALID_MS = 3_600_000
 _PAGE = 1_000
 _AT_ONCE = 500
-_LEAVING_OPEN = frozenset((S1, Y1, Z1, P1))
+# Those that a broker opens under its own id and the transaction id.
+_OF_BROKERS = {Y1: "DEPOSIT", P1: "LISTING", X2: "UPDATE", P2: "AMENDMENT"}
+_LEAVING_OPEN = frozenset((S1, Z1, Y2, *_OF_BROKERS))
+_KINDS = ("DEPOSIT", "ONCHAIN", "LISTING", "UPDATE", "AMENDMENT", "WITHDRAWAL")
 
 # Deadline, kind, owner, number, side, asset.
 Deadline = tuple[int, str, str, str, str, str]
@@ -34,13 +39,14 @@ def deadline_of(message: Message, result: Result) -> Deadline | None:
         order = message.order
         asset = order.asset if order.side == "SELL" else ""
         return (order.valid_until, "ORDER", order.address, order.number, str(order.side), asset)
-    if isinstance(message, Y1):
-        return (message.valid_until, "DEPOSIT", message.ag, message.tx, "", "")
+    if result.code != "PENDING":
+        return None
     if isinstance(message, Z1):
         return (message.valid_until, "ONCHAIN", message.address, message.tx, "", "")
-    if isinstance(message, P1) and result.code == "PENDING":
-        return (message.valid_until, "LISTING", message.ag, message.tx, "", "")
-    return None
+    if isinstance(message, Y2):
+        return (message.valid_until, "WITHDRAWAL", message.address, message.tx, "", "")
+    kind = _OF_BROKERS[type(message)]
+    return (message.valid_until, kind, message.sender, message.tx, "", "")
 
 
 def open_deadlines(contract: Contract) -> list[Deadline]:
@@ -51,12 +57,17 @@ def open_deadlines(contract: Contract) -> list[Deadline]:
             _, owner, number = key.split("/")
             asset = record["asset"] if record["side"] == "SELL" else ""
             found.append((record["valid_until"], "ORDER", owner, number, record["side"], asset))
-    for kind in ("DEPOSIT", "ONCHAIN", "LISTING"):
+    for kind in _KINDS:
         for key, record in scan(contract, f"{kind.lower()}/"):
-            if record["open"]:
+            if record["open"] and _can_expire(kind, record):
                 _, owner, number = key.split("/")
                 found.append((record["valid_until"], kind, owner, number, "", ""))
     return found
+
+
+def _can_expire(kind: str, record: dict) -> bool:  # type: ignore[type-arg]
+    """A withdrawal that every bank has agreed to goes on however late it is."""
+    return kind != "WITHDRAWAL" or any(part["status"] == "SENT" for part in record["parts"])
 
 
 def scan(contract: Contract, prefix: str) -> list[tuple[str, dict]]:  # type: ignore[type-arg]

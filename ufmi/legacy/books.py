@@ -28,6 +28,22 @@ create table if not exists answer (
     instruction text not null, number text not null, line text not null,
     primary key (instruction, number)
 );
+create table if not exists moved (
+    instruction text not null, number text not null, item text not null,
+    amount integer not null check (amount >= 0), primary key (instruction, number)
+);
+create table if not exists expected (
+    instruction text not null, number text not null, account text not null,
+    primary key (instruction, number)
+);
+create table if not exists paid (
+    instruction text not null, number text not null, account text not null, item text not null,
+    amount integer not null check (amount >= 0), primary key (instruction, number)
+);
+create table if not exists transfer (
+    instruction text not null, number text not null, item text not null, amount integer not null,
+    source text not null, target text not null, primary key (instruction, number)
+);
 """
 
 
@@ -132,10 +148,80 @@ class SqliteBook:
     def locked_total(self, item: str) -> int:
         with self._lock:
             row = self._db.execute(
-                "select coalesce(sum(amount), 0) from lock where item = ? and state = 'CONFIRMED'",
+                "select (select coalesce(sum(amount), 0) from lock where item = ?1"
+                " and state = 'CONFIRMED') - (select coalesce(sum(amount), 0) from moved"
+                " where item = ?1)",
                 (item,),
             ).fetchone()
         return int(row[0])
+
+    # -- withdrawals ------------------------------------------------------------------------
+
+    def move_out(self, name: LockName, item: str, amount: int) -> bool:
+        with self._transaction():
+            done = self._db.execute(
+                "select 1 from moved where instruction = ? and number = ?", name
+            ).fetchone()
+            if done is not None:
+                return True
+            if self.locked_total(item) < amount:
+                return False
+            self._db.execute("insert into moved values (?, ?, ?, ?)", (*name, item, amount))
+        return True
+
+    def moved_total(self, item: str) -> int:
+        """What went out to opening banks, this one included."""
+        with self._lock:
+            row = self._db.execute(
+                "select coalesce(sum(amount), 0) from moved where item = ?", (item,)
+            ).fetchone()
+        return int(row[0])
+
+    def expect(self, name: LockName, account: str) -> None:
+        with self._transaction():
+            self._db.execute("insert or ignore into expected values (?, ?, ?)", (*name, account))
+
+    def expected(self, name: LockName) -> str:
+        with self._lock:
+            row = self._db.execute(
+                "select account from expected where instruction = ? and number = ?", name
+            ).fetchone()
+        return str(row[0]) if row else ""
+
+    def pay_in(self, name: LockName, account: str, item: str, amount: int) -> bool:
+        """Here the clearing between banks always works; a real bank looks for the payment."""
+        with self._transaction():
+            new = self._db.execute(
+                "insert or ignore into paid values (?, ?, ?, ?, ?)", (*name, account, item, amount)
+            )
+            if new.rowcount:
+                self._db.execute(
+                    "insert into account values (?, ?, ?)"
+                    " on conflict do update set free = free + excluded.free",
+                    (account, item, amount),
+                )
+        return True
+
+    # -- owners of what is on the ledger ----------------------------------------------------
+
+    def transfer(self, name: LockName, item: str, amount: int, source: str, target: str) -> None:
+        with self._transaction():
+            self._db.execute(
+                "insert or ignore into transfer values (?, ?, ?, ?, ?, ?)",
+                (*name, item, amount, source, target),
+            )
+
+    def owners(self, item: str) -> dict[str, int]:
+        """Who owns how much of an asset on the ledger, by address, as far as this book heard."""
+        with self._lock:
+            rows = self._db.execute(
+                "select address, sum(amount) from ("
+                " select target as address, amount from transfer where item = ?1 union all"
+                " select source, -amount from transfer where item = ?1 and source != '')"
+                " group by address having sum(amount) != 0 order by address",
+                (item,),
+            ).fetchall()
+        return {str(address): int(amount) for address, amount in rows}
 
     def close(self) -> None:
         self._db.close()

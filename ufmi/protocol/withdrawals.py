@@ -203,6 +203,10 @@ class _PartStep(Message, frozen=True):
             mark=self.mark,
             code=result.code,
             status=str(data.get("status", "")),
+            bank=str(data.get("bank", "")),
+            address=self.address,
+            amount=self.amount,
+            answered=self.answered,
         )
         if not result.accepted:
             return [(self.sender, status)]
@@ -298,6 +302,10 @@ class Y2Status(Form, frozen=True):
     mark: Mark
     code: Opaque
     status: OpaqueOrNone
+    bank: OpaqueOrNone  # the opening bank, where the step was accepted
+    address: Address
+    amount: Amount
+    answered: Digest  # SM3 of the text of the Y2
 
 
 @form("Y2.result")

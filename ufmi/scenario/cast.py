@@ -29,12 +29,13 @@ def milliseconds(text: str) -> int:
 
 
 class User:
-    """A user of the scenario with one wallet."""
+    """A user of the scenario with his wallets; the first one has no name."""
 
     def __init__(self, name: str, spec: UserSpec, wallet: Wallet) -> None:
         self.name = name
         self.spec = spec
         self.wallet = wallet
+        self.wallets: dict[str, Wallet] = {"": wallet}
         self.unified = ""
 
 
@@ -101,8 +102,25 @@ class Cast:
             raise ScenarioError(f"there is no user {name!r} in the scenario")
         return self.users[name]
 
+    def wallet(self, user: str, name: str) -> Wallet:
+        """A wallet of a user by its name, made where it is new."""
+        found = self.user(user)
+        if name not in found.wallets:
+            found.wallets[name] = Wallet(self.node, self._signer(f"user-{user}-{name}"))
+        return found.wallets[name]
+
     def broker(self, name: str) -> Broker:
         return self._of_kind(name, Broker)
+
+    def bank(self, name: str) -> Bank:
+        return self._of_kind(name, Bank)
+
+    def registry(self, name: str) -> Registry:
+        return self._of_kind(name, Registry)
+
+    def signer(self, name: str) -> Signer:
+        """A new key, kept under a name."""
+        return self._signer(name)
 
     def matcher(self, name: str) -> Matcher:
         """A matcher by name; the first one if the name is empty."""
@@ -132,7 +150,7 @@ class Cast:
             if client.id == sender:
                 return name
         for name, user in self.users.items():
-            if user.wallet.address == sender:
+            if any(wallet.address == sender for wallet in user.wallets.values()):
                 return name
         network = self.node.frontend.view.network
         service = network.services.get(sender) if network else None

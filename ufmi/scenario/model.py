@@ -79,6 +79,16 @@ class Step(msgspec.Struct, forbid_unknown_fields=True):
     step: str = ""
     replace: str = ""  # `again`: what is changed in the text …
     by: str = ""  # … and into what
+    wallet: str = ""  # which address of the user; his first one if empty
+    add: str = ""  # `update_user`: the wallet whose address is added …
+    remove: str = ""  # … and the one whose address is removed
+    agreed_by: str = "owner"  # who agrees to that: owner, bank, registry, nobody
+    kind: str = ""  # `status`: party, address, asset, network
+    status: str = ""
+    asset_class: str = ""
+    matchers: list[str] = []
+    broadcast: bool = False
+    refuse: bool = False  # `adopt`, `subscribe`: no, or no longer
     lasts: str = "24h"  # how long an order is valid
     signed_by: str = ""  # with whose key
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import ufmi.scenario.changes  # noqa: F401  registers its steps
 from ufmi.amounts import format_amount, parse_amount
 from ufmi.crypto import Sm2PrivateKey
 from ufmi.errors import InvalidAmount, Refused, ScenarioError
@@ -35,6 +36,7 @@ class Outcome:
     names: dict[str, str]  # institution or address → name in the file
     faults: list[str] = field(default_factory=list)
     blocks: list[dict[str, Any]] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)  # X3, P3
 
     @property
     def ok(self) -> bool:
@@ -107,6 +109,7 @@ def run(
             names={one.signer: cast.name_of(one.signer) for one in record.instructions},
             faults=faults,
             blocks=_blocks(node, first_block),
+            asked=play.asked,
         )
         record.close()
         return outcome
@@ -181,6 +184,7 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
         "ok": outcome.ok,
         "ledger": outcome.ledger,
         "instructions": [one.as_data() for one in outcome.record.instructions],
+        "asked": outcome.asked,
         "sent": [{"to": one.to, "text": one.text} for one in outcome.record.sent],
         "balances": {
             name: {"before": outcome.before[name], "after": outcome.after[name]}

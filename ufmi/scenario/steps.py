@@ -24,6 +24,8 @@ class Play:
     def __init__(self, cast: Cast) -> None:
         self.cast = cast
         self.orders: dict[str, SignedOrder] = {}
+        self.published: dict[str, tuple[str, str]] = {}  # order → publisher, tx of the S1
+        self.asked: list[dict[str, str]] = []  # questions and their answers
         self.lines: dict[str, Line] = {}  # of named steps
 
     def order(self, name: str) -> SignedOrder:
@@ -96,7 +98,7 @@ def deposit(play: Play, step: Step) -> Executed | None:
     cast, user = play.cast, play.cast.user(step.user)
     return cast.broker(user.spec.broker).deposit(
         unified=user.unified,
-        address=user.wallet.address,
+        address=cast.wallet(step.user, step.wallet).address,
         amount=cast.money(step.amount, step.currency),
         currency=step.currency,
     )
@@ -107,7 +109,7 @@ def onchain(play: Play, step: Step) -> Executed | None:
     """user, asset, quantity: Z1 by the user's wallet."""
     cast, user = play.cast, play.cast.user(step.user)
     spec, _ = cast.asset(step.asset)
-    return user.wallet.bring_onchain(
+    return cast.wallet(step.user, step.wallet).bring_onchain(
         unified=user.unified,
         broker=cast.client(user.spec.broker).id,
         broker_user=account_at(step.user, "broker"),
@@ -119,15 +121,17 @@ def onchain(play: Play, step: Step) -> Executed | None:
 
 @action
 def order(play: Play, step: Step) -> Executed | None:
-    """name, user, side, asset, quantity, price, matcher, lasts: a signed order and its S1.
+    """name, user, wallet, side, asset, quantity, price, matcher, lasts: ORDER and its S1.
+
+    `broadcast` lets other matchers have it, `matchers` only these.
 
     `signed_by` makes it a forgery: the order of `user`, signed with somebody else's key.
     """
-    cast, user = play.cast, play.cast.user(step.user)
+    cast = play.cast
     if step.side not in ("buy", "sell"):
         raise ScenarioError("side is buy or sell")
     spec, code = cast.asset(step.asset)
-    signed = user.wallet.order(
+    signed = cast.wallet(step.user, step.wallet).order(
         side=Side.BUY if step.side == "buy" else Side.SELL,
         asset=code,
         asset_class=spec.asset_class,
@@ -135,14 +139,19 @@ def order(play: Play, step: Step) -> Executed | None:
         quantity=parse_amount(step.quantity, spec.decimals),
         currency=spec.currency,
         valid_until=cast.node.clock.now_ms() + milliseconds(step.lasts),
+        matchers=[cast.client(name).id for name in step.matchers],
+        broadcast=step.broadcast,
     )
     if step.signed_by:
         forger = cast.signer_of(step.signed_by)
         signature = forger.sign(signed.order.text().encode()).hex()
         signed = SignedOrder(signed.order, signature)
+    matcher = cast.matcher(step.matcher)
+    tx = matcher.new_tx()
     if step.name:
         play.orders[step.name] = signed
-    return cast.matcher(step.matcher).publish(signed)
+        play.published[step.name] = (matcher.id, tx)
+    return matcher.publish(signed, tx)
 
 
 @action

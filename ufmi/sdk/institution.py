@@ -48,6 +48,37 @@ class Book(Protocol):
         ...
 
 
+class CashBook(Book, Protocol):
+    """A bank's book: what withdrawals need beside that (9.4.2.6)."""
+
+    def move_out(self, name: LockName, item: str, amount: int) -> bool:
+        """Moves locked and confirmed cash to the opening bank's account for that; whether it did.
+
+        From then on it is no longer locked for tokens.
+        """
+        ...
+
+    def expect(self, name: LockName, account: str) -> None:
+        """Keeps whom a withdrawal is to be credited to, the first one only."""
+        ...
+
+    def expected(self, name: LockName) -> str:
+        """The account that `expect` was given; empty if none."""
+        ...
+
+    def pay_in(self, name: LockName, account: str, item: str, amount: int) -> bool:
+        """Credits an account with cash that has come from a paying bank; whether it has come."""
+        ...
+
+
+class AssetBook(Book, Protocol):
+    """A registry's book: who owns what is on the ledger, by address (10.4.3.5)."""
+
+    def transfer(self, name: LockName, item: str, amount: int, source: str, target: str) -> None:
+        """Records a transfer between addresses; from nobody ("") when it comes onto the ledger."""
+        ...
+
+
 class Institution(Client, ABC):
     """A bank or registry with a book of its own, connected to UFMI.
 

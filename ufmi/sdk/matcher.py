@@ -1,4 +1,4 @@
-"""The matcher (订单撮合系统 OMS): publishes signed orders and has matches settled."""
+"""The matcher (订单撮合系统 OMS): orders, subscriptions, settlements."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from ufmi.crypto import Signer
 from ufmi.frontend import Executed
 from ufmi.node import Node
-from ufmi.protocol.orders import S1, OrderReference
+from ufmi.protocol.orders import (
+    S1,
+    S2,
+    S3,
+    S4,
+    OrderReference,
+    S2Cancelled,
+    S2Removed,
+    S4Adopted,
+)
 from ufmi.protocol.settlement import T1, Leg
 from ufmi.sdk.party import Client
 from ufmi.sdk.wallet import SignedOrder
@@ -42,6 +51,78 @@ class Matcher(Client):
                 market=self.market,
                 order=order,
                 signature=signed.signature,
+            )
+        )
+
+    def cancel(self, order: OrderReference, tx: str = "") -> Executed:
+        """S2 (11.5.2): withdraws an order that this matcher published. Raises Refused."""
+        return self.send(
+            S2(
+                tx=tx or self.new_tx(),
+                number=order.number,
+                asset_class=order.asset_class,
+                asset=order.asset,
+                side=order.side,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                address=order.address,
+            )
+        )
+
+    def removed(self, cancelled: S2Cancelled) -> Executed:
+        """S2.removed (11.5.2.5.2): says that a cancelled order was taken down. Raises Refused."""
+        return self.send(
+            S2Removed(
+                tx=cancelled.tx,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                by=cancelled.by,
+                address=cancelled.address,
+                number=cancelled.number,
+            )
+        )
+
+    def subscribe(
+        self,
+        *,
+        asset_class: str = "",
+        asset: str = "",
+        side: str = "",
+        subscribe: bool = True,
+        tx: str = "",
+    ) -> Executed:
+        """S3 (11.5.3): follows orders of a kind (empty: any), or no longer. Raises Refused."""
+        return self.send(
+            S3(
+                tx=tx or self.new_tx(),
+                manager=self.id,
+                asset_class=asset_class,
+                asset=asset,
+                side=side,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                subscribe=subscribe,
+            )
+        )
+
+    def adopt(self, broadcast: S4, adopted: bool = True) -> Executed:
+        """S4.adopted (11.5.4.5): whether this matcher publishes an order that was broadcast.
+
+        Raises Refused.
+        """
+        return self.send(
+            S4Adopted(
+                tx=broadcast.tx,
+                adopted=adopted,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                publisher=broadcast.publisher,
+                address=broadcast.address,
+                number=broadcast.number,
             )
         )
 

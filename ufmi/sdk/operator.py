@@ -1,14 +1,16 @@
-"""The operator: admits institutions and revokes keys, m of n."""
+"""The operator: admits institutions, changes keys, statuses and rules, m of n."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from ufmi.crypto import Signer, Sm2PublicKey
 from ufmi.frontend import Executed
 from ufmi.node import Node
 from ufmi.protocol import Message, Role
-from ufmi.protocol.governance import Admit, Revoke
+from ufmi.protocol.governance import Activate, Admit, Revoke, Status
 from ufmi.sdk.party import Client
 
 # Makes one key's approval: sender, valid_until.
@@ -62,6 +64,53 @@ class Operator:
                 tx=tx,
                 subject=subject,
                 key=key.to_hex(),
+                network=self.node.network,
+                sender=sender,
+                valid_until=until,
+            )
+        )
+
+    def rotate(
+        self, subject: str, old: Sm2PublicKey, new: Signer, certificate: str = ""
+    ) -> Executed:
+        """Gives an operator or the front-end another key. Raises Refused.
+
+        Args:
+            subject: the address of the old key.
+            certificate: SHA-256 of the front-end's new X.509 certificate, hex.
+        """
+        first = self._clients[0]
+        message = first.rotation(subject, old, new, first.new_tx(), certificate)
+        return self._approve(
+            lambda sender, until: replace(message, sender=sender, valid_until=until)
+        )
+
+    def set_status(self, kind: str, subject: str, status: str) -> Executed:
+        """STATUS of a PARTY, ADDRESS, ASSET or the NETWORK. Raises Refused.
+
+        Args:
+            status: ACTIVE, SUSPENDED, REMOVED, FROZEN or HALTED.
+        """
+        tx = self._clients[0].new_tx()
+        return self._approve(
+            lambda sender, until: Status(
+                tx=tx,
+                kind=kind,
+                subject=subject,
+                status=status,
+                network=self.node.network,
+                sender=sender,
+                valid_until=until,
+            )
+        )
+
+    def activate(self, rules: int) -> Executed:
+        """Puts new rules in force. Raises Refused where the contract does not know them."""
+        tx = self._clients[0].new_tx()
+        return self._approve(
+            lambda sender, until: Activate(
+                tx=tx,
+                rules=rules,
                 network=self.node.network,
                 sender=sender,
                 valid_until=until,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ufmi.crypto import Signer
+from ufmi.crypto import Signer, Sm2PublicKey
 from ufmi.errors import Refused
 from ufmi.frontend import Executed
 from ufmi.node import Node
-from ufmi.protocol import UNRECORDED, Line, Message, sign
+from ufmi.protocol import UNRECORDED, Code, Form, Line, Message, decode, sign
+from ufmi.protocol.governance import Possess, Possession, Rotate
 
 DAY_MS = 24 * 3_600_000
 
@@ -46,6 +47,42 @@ class Client:
             UfmiError: it could not be sent or its result is not known.
         """
         return self.send_line(self.sign(message, documents))
+
+    def ask(self, message: Message) -> Form:
+        """Signs a question (X3, P3) and gets its answer; nothing is ordered.
+
+        Raises:
+            Refused: with the code.
+        """
+        answer = self.node.ask(self.sign(message))
+        if answer.code != Code.OK:
+            raise Refused(answer.code, answer.detail, recorded=False)
+        return decode(answer.text)
+
+    def rotate_key(self, signer: Signer, tx: str = "") -> Executed:
+        """ROTATE: this party signs with another key from now on. Raises Refused."""
+        message = self.rotation(self.id, self.signer.public_key, signer, tx or self.new_tx())
+        executed = self.send(message)
+        self.signer = signer
+        return executed
+
+    def rotation(
+        self, subject: str, old: Sm2PublicKey, new: Signer, tx: str, certificate: str = ""
+    ) -> Rotate:
+        """A ROTATE with the proof that somebody holds the new key."""
+        key = new.public_key.to_hex()
+        possess = Possess(self.node.network, self.valid_until(), tx, subject, key)
+        proof = Possession(possess, new.sign(possess.text().encode()).hex())
+        return Rotate(
+            tx=tx,
+            subject=subject,
+            key=old.to_hex(),
+            proof=(proof,),
+            certificate=certificate,
+            network=self.node.network,
+            sender=self.id,
+            valid_until=self.valid_until(),
+        )
 
     def send_line(self, line: Line) -> Executed:
         """Sends what was signed before. Raises as `send`."""

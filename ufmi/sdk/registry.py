@@ -1,18 +1,20 @@
-"""The registry (资产登记系统 ARS): confirms accounts and assets, locks what comes on-chain."""
+"""The registry (资产登记系统 ARS): accounts, assets, what is on the ledger and whose it is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ufmi.crypto import Signer, sm3_hex
-from ufmi.frontend import Delivery
+from ufmi.frontend import Delivery, Executed
 from ufmi.node import Node
 from ufmi.protocol import Form, Message
-from ufmi.protocol.assets import P1, P1Registry
+from ufmi.protocol.assets import P1, P2, P1Registry, P2Registry
+from ufmi.protocol.codes import asset_code
 from ufmi.protocol.governance import Ended
-from ufmi.protocol.holdings import Z1, Z1Locked, Z1Result
-from ufmi.protocol.users import X1, X1Registry
-from ufmi.sdk.institution import Book, Institution
+from ufmi.protocol.holdings import Z1, Z2, Z3, Z1Locked, Z1Result
+from ufmi.protocol.users import X1, X2, X1Registry, X2Registry
+from ufmi.sdk.institution import AssetBook, Institution
 
 
 class Description(NamedTuple):
@@ -29,24 +31,50 @@ class Registry(Institution):
 
     Args:
         assets: its assets by its own ids.
+        agrees: whether it agrees to a change of a user's addresses (X2); it does not if not given.
     """
+
+    book: AssetBook
 
     def __init__(
         self,
         node: Node,
         id: str,
         signer: Signer,
-        book: Book,
+        book: AssetBook,
         assets: dict[str, Description] | None = None,
+        agrees: Callable[[X2], bool] = lambda x2: False,
     ) -> None:
-        super().__init__(node, id, signer, book)
         self.assets = dict(assets or {})
+        self.agrees = agrees
+        super().__init__(node, id, signer, book)
+
+    def follow(self, registry_asset: str, subscribe: bool = True, tx: str = "") -> Executed:
+        """Z2 (10.4.2): follows the transfers of an asset of its own, or no longer. Raises Refused.
+
+        Subscribe before anything comes onto the ledger, and the book knows every owner.
+        """
+        return self.send(
+            Z2(
+                tx=tx or self.new_tx(),
+                manager=self.id,
+                asset=asset_code(self.id, registry_asset),
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                subscribe=subscribe,
+            )
+        )
 
     def on_forward(self, message: Message, delivery: Delivery) -> None:
         if isinstance(message, X1):
             self._confirm_account(message, delivery.unified)
+        elif isinstance(message, X2):
+            self._update(message)
         elif isinstance(message, P1):
             self._describe(message)
+        elif isinstance(message, P2):
+            self._describe_again(message)
         elif isinstance(message, Z1):
             self._lock(message)
 
@@ -89,6 +117,45 @@ class Registry(Institution):
             ),
         )
 
+    def _describe_again(self, p2: P2) -> None:
+        known = self.assets.get(p2.registry_asset)
+        self.reply(
+            (p2.ag, f"p2.{p2.tx}"),
+            P2Registry(
+                tx=p2.tx,
+                registry_asset=p2.registry_asset,
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                ag=p2.ag,
+                accepted=known is not None,
+                answered=sm3_hex(p2.text().encode()),
+                name=known.name if known else "unknown",
+                document="",
+            ),
+        )
+
+    def _update(self, x2: X2) -> None:
+        user = self.node.user(x2.unified)
+        accounts = user.accounts if user else ()
+        account = next((one for one in accounts if one.broker == x2.ag), None)
+        self.reply(
+            (x2.ag, f"x2.{x2.tx}"),
+            X2Registry(
+                tx=x2.tx,
+                registry_user=account.registry_user if account else "?",
+                network=self.node.network,
+                sender=self.id,
+                valid_until=self.valid_until(),
+                ag=x2.ag,
+                unified=x2.unified,
+                accepted=self.agrees(x2),
+                answered=sm3_hex(x2.text().encode()),
+                addresses=x2.addresses,
+                document="",
+            ),
+        )
+
     def _lock(self, z1: Z1) -> None:
         name = (z1.address, z1.tx)
         user = self.node.user(z1.unified)
@@ -116,8 +183,12 @@ class Registry(Institution):
             name = (form.address, form.tx)
             if form.code == "OK":
                 self.book.confirm(name)
+                self.book.transfer(name, form.asset, form.quantity, "", form.address)
             else:
                 self.book.release(name)
+        elif isinstance(form, Z3):
+            name = (form.matcher, f"{form.tx}.{form.leg}")
+            self.book.transfer(name, form.asset, form.quantity, form.source, form.target)
         elif isinstance(form, Ended) and form.kind == "ONCHAIN":
             self.book.release((form.owner, form.number))
 

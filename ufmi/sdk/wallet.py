@@ -9,8 +9,9 @@ from ufmi.frontend import Executed
 from ufmi.node import Node
 from ufmi.protocol import Side
 from ufmi.protocol.holdings import Z1
-from ufmi.protocol.orders import Order
-from ufmi.protocol.users import Bind, Proof
+from ufmi.protocol.orders import Cancel, Order
+from ufmi.protocol.users import Bind, Consent, Consented, Proof
+from ufmi.protocol.withdrawals import Withdraw
 from ufmi.sdk.party import Client
 
 
@@ -18,6 +19,14 @@ class SignedOrder:
     """An order and its owner's signature, ready for a matcher."""
 
     def __init__(self, order: Order, signature: str) -> None:
+        self.order = order
+        self.signature = signature
+
+
+class SignedWithdrawal:
+    """A withdrawal and its owner's signature, ready for a broker."""
+
+    def __init__(self, order: Withdraw, signature: str) -> None:
         self.order = order
         self.signature = signature
 
@@ -32,8 +41,77 @@ class Wallet(Client):
     def address(self) -> str:
         return self.id
 
+    def consent(
+        self,
+        *,
+        unified: str,
+        broker: str,
+        tx: str,
+        remove: Sequence[str] = (),
+        add: Sequence[Proof] = (),
+    ) -> Consented:
+        """The owner's consent to one change of his addresses, by one that he has (X2)."""
+        consent = Consent(
+            network=self.node.network,
+            valid_until=self.valid_until(),
+            ag=broker,
+            tx=tx,
+            unified=unified,
+            remove=tuple(remove),
+            add=tuple([proof.bind.key for proof in add]),
+            key=self.signer.public_key.to_hex(),
+        )
+        return Consented(consent, self.signer.sign(consent.text().encode()).hex())
+
+    def withdraw(
+        self,
+        *,
+        broker: str,
+        bank: str,
+        payee: str,
+        currency: str,
+        amount: int,
+        number: str = "",
+        valid_until: int = 0,
+    ) -> SignedWithdrawal:
+        """Signs that money is to be paid out (9.4.2).
+
+        Args:
+            bank: where the account is.
+            payee: salted digest of the account to be paid (hex).
+            amount: in the currency's smallest unit.
+        """
+        order = Withdraw(
+            number=number or self.new_tx(),
+            network=self.node.network,
+            valid_until=valid_until or self.valid_until(),
+            address=self.address,
+            key=self.signer.public_key.to_hex(),
+            ag=broker,
+            bank=bank,
+            payee=payee,
+            currency=currency,
+            amount=amount,
+        )
+        return SignedWithdrawal(order, self.signer.sign(order.text().encode()).hex())
+
+    def cancel(self, order: Order, tx: str = "") -> Executed:
+        """CANCEL: withdraws an order of this address. Raises Refused."""
+        return self.send(
+            Cancel(
+                tx=tx or self.new_tx(),
+                number=order.number,
+                asset_class=order.asset_class,
+                asset=order.asset,
+                side=order.side,
+                network=self.node.network,
+                sender=self.address,
+                valid_until=self.valid_until(),
+            )
+        )
+
     def bind(self, *, broker: str, tx: str, user: str) -> Proof:
-        """Proof that this wallet holds its address, for one X1 of one broker."""
+        """Proof that this wallet holds its address, for one X1 or X2 of one broker."""
         bind = Bind(
             network=self.node.network,
             valid_until=self.valid_until(),
