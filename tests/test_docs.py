@@ -12,6 +12,7 @@ import pytest
 import ufmi.frontend.receipts  # noqa: F401  (registers its form)
 from ufmi import errors
 from ufmi.protocol import FORMS, Code
+from ufmi.scenario import runner  # noqa: F401  (registers all steps)
 from ufmi.scenario.model import Step
 from ufmi.scenario.steps import ACTIONS
 
