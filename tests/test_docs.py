@@ -17,7 +17,9 @@ from ufmi.scenario.model import Step
 from ufmi.scenario.steps import ACTIONS
 
 ROOT = Path(__file__).parent.parent
-DOCS = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+DOCS = {
+    str(path.relative_to(ROOT / "docs")): path.read_text() for path in (ROOT / "docs").rglob("*.md")
+}
 DOCS["README.md"] = (ROOT / "README.md").read_text()
 
 
@@ -74,6 +76,6 @@ def test_every_python_example_runs(name: str, code: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", sorted(DOCS))
 def test_links_between_documents_lead_somewhere(name: str) -> None:
-    folder = ROOT if name == "README.md" else ROOT / "docs"
+    folder = ROOT if name == "README.md" else (ROOT / "docs" / name).parent
     for target in re.findall(r"\]\(([^)#]+)\)", DOCS[name]):
         assert (folder / target).exists(), f"{name} links to {target}"

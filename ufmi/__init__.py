@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from ufmi.errors import Refused, UfmiError
     from ufmi.legacy.books import SqliteBook
     from ufmi.node import Node
-    from ufmi.protocol import Code, Role, Side
+    from ufmi.protocol import Code, Role, Side, decode
+    from ufmi.scenario.sandbox import sandbox
     from ufmi.sdk import (
         Bank,
         Broker,
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
         Matcher,
         Operator,
         Registry,
+        Regulator,
         SignedOrder,
+        SignedWithdrawal,
         Wallet,
+        reference,
     )
 
 _HOMES = {
@@ -41,17 +45,22 @@ _HOMES = {
     "Operator": "ufmi.sdk",
     "Refused": "ufmi.errors",
     "Registry": "ufmi.sdk",
+    "Regulator": "ufmi.sdk",
     "Role": "ufmi.protocol",
     "Side": "ufmi.protocol",
     "SignedOrder": "ufmi.sdk",
+    "SignedWithdrawal": "ufmi.sdk",
     "Signer": "ufmi.crypto",
     "Sm2PrivateKey": "ufmi.crypto",
     "Sm2PublicKey": "ufmi.crypto",
     "SqliteBook": "ufmi.legacy.books",
     "UfmiError": "ufmi.errors",
     "Wallet": "ufmi.sdk",
+    "decode": "ufmi.protocol",
     "format_amount": "ufmi.amounts",
     "parse_amount": "ufmi.amounts",
+    "reference": "ufmi.sdk",
+    "sandbox": "ufmi.scenario.sandbox",
 }
 
 __all__ = [
@@ -65,17 +74,22 @@ __all__ = [
     "Operator",
     "Refused",
     "Registry",
+    "Regulator",
     "Role",
     "Side",
     "SignedOrder",
+    "SignedWithdrawal",
     "Signer",
     "Sm2PrivateKey",
     "Sm2PublicKey",
     "SqliteBook",
     "UfmiError",
     "Wallet",
+    "decode",
     "format_amount",
     "parse_amount",
+    "reference",
+    "sandbox",
 ]
 
 

@@ -209,6 +209,25 @@ def submit(
         raise typer.Exit(1)
 
 
+@app.command()
+@guarded
+def ask(
+    file: Annotated[Path, typer.Argument(help="A signed X3 or P3 as a line of JSON; - for stdin.")],
+    data: Data = DATA_DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Put a signed question (X3, P3) and show the answer; nothing is recorded."""
+    raw = sys.stdin.read() if str(file) == "-" else _read(file)
+    with open_node(data) as node:
+        answer = node.ask(read_line(raw.strip()))
+    if as_json:
+        print_json(answer)
+    else:
+        out.print(f"{show_code(answer.code)}  {escape(answer.detail or answer.text)}")
+    if answer.code != "OK":
+        raise typer.Exit(1)
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text()

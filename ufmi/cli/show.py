@@ -16,7 +16,15 @@ from ufmi.frontend import executed_lines, lines_of
 from ufmi.ledger import Block
 from ufmi.node import Node
 from ufmi.protocol.codes import CURRENCIES, mark_currency
-from ufmi.protocol.records import Deposit, Listing, Onchain, Record
+from ufmi.protocol.records import (
+    Amendment,
+    Deposit,
+    Listing,
+    Onchain,
+    Record,
+    Update,
+    Withdrawal,
+)
 
 app = typer.Typer(help="Show what is on the ledger.", no_args_is_help=True)
 
@@ -110,6 +118,14 @@ def order(address: str, number: str, data: Data = DATA_DEFAULT, as_json: AsJson 
 
 @app.command()
 @guarded
+def withdrawal(address: str, tx: str, data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
+    """A withdrawal by its address and number: what of each mark became."""
+    with open_node(data) as node:
+        _print_record(node.withdrawal(address, tx), f"withdrawal {address}/{tx}", as_json)
+
+
+@app.command()
+@guarded
 def result(identity: str, data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
     """The recorded result of a message by its identity, NAME/SENDER/ID."""
     with open_node(data) as node:
@@ -119,10 +135,15 @@ def result(identity: str, data: Data = DATA_DEFAULT, as_json: AsJson = False) ->
 @app.command()
 @guarded
 def pending(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
-    """Instructions that wait for an answer of a bank or registry."""
+    """Instructions that wait for an answer of a bank, a registry or a broker."""
     kinds: list[tuple[str, type[Any]]] = [
-        ("deposit/", Deposit), ("onchain/", Onchain), ("listing/", Listing)
-    ]  # fmt: skip
+        ("deposit/", Deposit),
+        ("withdrawal/", Withdrawal),
+        ("onchain/", Onchain),
+        ("listing/", Listing),
+        ("update/", Update),
+        ("amendment/", Amendment),
+    ]
     with open_node(data) as node:
         found = [
             (key, record)
@@ -134,7 +155,8 @@ def pending(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
         print_json(dict(found))
         return
     for key, record in found:
-        out.print(f"{key}  until {moment(record.valid_until)}")
+        states = " ".join(f"{one.mark} {one.status}" for one in getattr(record, "parts", ()))
+        out.print(f"{key}  until {moment(record.valid_until)}  {states}".rstrip())
 
 
 @app.command("set-aside")

@@ -13,7 +13,17 @@ from ufmi.node import Node, kept_key
 from ufmi.protocol import Role
 from ufmi.protocol.codes import CURRENCIES, asset_code
 from ufmi.scenario.model import AssetSpec, Scenario, UserSpec
-from ufmi.sdk import Bank, Broker, Client, Description, Matcher, Operator, Registry, Wallet
+from ufmi.sdk import (
+    Bank,
+    Broker,
+    Client,
+    Description,
+    Matcher,
+    Operator,
+    Registry,
+    Regulator,
+    Wallet,
+)
 
 _Kind = TypeVar("_Kind", bound=Client)
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|m|h|d)")
@@ -78,6 +88,8 @@ class Cast:
             self.clients[name] = Registry(self.node, spec.id, signer, book, assets)
         elif spec.role == Role.MATCHER:
             self.clients[name] = Matcher(self.node, spec.id, signer, spec.market)
+        elif spec.role == Role.REGULATOR:
+            self.clients[name] = Regulator(self.node, spec.id, signer)
         elif spec.role == Role.BROKER:
             self.clients[name] = Broker(self.node, spec.id, signer)
         else:

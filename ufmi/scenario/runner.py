@@ -76,6 +76,18 @@ def opening(node: Node, cast: Cast) -> list[Step]:
     return steps
 
 
+def open_market(node: Node, cast: Cast) -> Play:
+    """Brings the cast onto the ledger. Raises ScenarioError where that is refused."""
+    cast.open_books()
+    play = Play(cast)
+    for step in opening(node, cast):
+        try:
+            ACTIONS[step.do](play, step)
+        except Refused as refusal:
+            raise ScenarioError(f"{step.say}: {refusal}") from refusal
+    return play
+
+
 def run(
     node: Node, scenario: Scenario, operators: list[Sm2PrivateKey], progress: Progress | None = None
 ) -> Outcome:

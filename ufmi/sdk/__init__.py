@@ -2,24 +2,29 @@
 
 from ufmi.sdk.bank import Bank
 from ufmi.sdk.broker import Broker
-from ufmi.sdk.institution import Book, Institution
+from ufmi.sdk.institution import AssetBook, Book, CashBook, Institution
 from ufmi.sdk.matcher import Matcher, reference
 from ufmi.sdk.operator import Operator
 from ufmi.sdk.party import Client
 from ufmi.sdk.registry import Description, Registry
-from ufmi.sdk.wallet import SignedOrder, Wallet
+from ufmi.sdk.regulator import Regulator
+from ufmi.sdk.wallet import SignedOrder, SignedWithdrawal, Wallet
 
 __all__ = [
+    "AssetBook",
     "Bank",
     "Book",
     "Broker",
+    "CashBook",
     "Client",
     "Description",
     "Institution",
     "Matcher",
     "Operator",
     "Registry",
+    "Regulator",
     "SignedOrder",
+    "SignedWithdrawal",
     "Wallet",
     "reference",
 ]
