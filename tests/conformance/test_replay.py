@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from ufmi.ledger.embedded import Channel, EmbeddedLedger, Topology, rwset
 from ufmi.ledger.policy import MAJORITY
 from ufmi.ledger.proposals import read_headers
 from ufmi.node import CONTRACTS, FRONTEND_MEMBER, Node
-from ufmi.scenario import read_scenario, start_ms
+from ufmi.scenario import Scenario, read_scenario, start_ms
 from ufmi.scenario import run as run_scenario
+from ufmi.scenario.day import USERS_LEAST, day
 from ufmi.system import ControlledClock
 
 OPERATOR, MARKET = "OperatorMSP", "MarketMSP"
@@ -78,11 +80,24 @@ def replayed(
         return found, everything(contract)
 
 
+def demonstration() -> Scenario:
+    return read_scenario(Path(str(files("ufmi.scenario") / "demo.toml")))
+
+
+def a_day() -> Scenario:
+    """As in the tests of the market, with fewer users: a real network takes a block a message."""
+    return day(USERS_LEAST)
+
+
+@pytest.mark.parametrize("made", [demonstration, a_day])
 @pytest.mark.parametrize("version", PARAMETERS)
 def test_a_scenario_replayed_gives_the_same_key_by_key(
-    tmp_path: Path, version: binaries.Fabric, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    version: binaries.Fabric,
+    made: Callable[[], Scenario],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scenario = read_scenario(Path(str(files("ufmi.scenario") / "demo.toml")))
+    scenario = made()
     udl = ChannelSpec((OPERATOR, MARKET), {"udl": ContractSpec("chaincode.udl:UdlContract")})
     shape = topology((OPERATOR, MARKET), {"udl": udl})
     with running(tmp_path / "network", shape, version, clock="controlled") as network:

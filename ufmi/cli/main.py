@@ -39,6 +39,8 @@ from ufmi.protocol import Line, read_line
 from ufmi.reconcile import reconcile as reconcile_node
 from ufmi.scenario import Outcome, Scenario, as_data, read_scenario
 from ufmi.scenario import run as run_scenario
+from ufmi.scenario.day import USERS_LEAST
+from ufmi.scenario.day import day as a_day
 from ufmi.system import Clock, ControlledClock, SystemClock
 
 app = typer.Typer(
@@ -92,10 +94,16 @@ def demo(
     data: Folder = None,
     as_json: AsJson = False,
     strict: Strict = False,
+    day: Annotated[
+        int, typer.Option(help="A whole day of a market with so many users instead (even, ≥ 12).")
+    ] = 0,
 ) -> None:
-    """Run the first trades of a small market and show them; a new folder each time."""
+    """Run every message of a small market and show it; a new folder each time."""
+    if day and (day < USERS_LEAST or day % 2):
+        fail(f"--day takes an even number of users, {USERS_LEAST} or more", 2)
     scenario = files("ufmi.scenario").joinpath("demo.toml")
-    _run(read_scenario(Path(str(scenario))), ledger, data, as_json, strict)
+    chosen = a_day(day) if day else read_scenario(Path(str(scenario)))
+    _run(chosen, ledger, data, as_json, strict)
 
 
 @app.command()

@@ -112,8 +112,7 @@ def subscribe(play: Play, step: Step) -> Executed | None:
     cast = play.cast
     client = cast.client(step.party or step.matcher)
     if isinstance(client, Registry):
-        spec, _ = cast.asset(step.asset)
-        return client.follow(spec.id, not step.refuse)
+        return client.follow(cast.asset(step.asset)[1], not step.refuse)
     if not isinstance(client, Matcher):
         raise ScenarioError("a matcher or a registry subscribes")
     return client.subscribe(
@@ -193,3 +192,9 @@ def status(play: Play, step: Step) -> Executed | None:
     if subject is None:
         raise ScenarioError("kind is party, address, asset or network")
     return cast.operator.set_status(step.kind.upper(), subject(), step.status.upper())
+
+
+@action
+def activate(play: Play, step: Step) -> Executed | None:
+    """rules: puts new rules in force, by the operators."""
+    return play.cast.operator.activate(step.rules)

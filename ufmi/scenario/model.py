@@ -85,6 +85,7 @@ class Step(msgspec.Struct, forbid_unknown_fields=True):
     agreed_by: str = "owner"  # who agrees to that: owner, bank, registry, nobody
     kind: str = ""  # `status`: party, address, asset, network
     status: str = ""
+    rules: int = 0
     asset_class: str = ""
     matchers: list[str] = []
     broadcast: bool = False

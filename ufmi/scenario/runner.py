@@ -13,6 +13,7 @@ from ufmi.crypto import Sm2PrivateKey
 from ufmi.errors import InvalidAmount, Refused, ScenarioError
 from ufmi.node import Node
 from ufmi.protocol.codes import CURRENCIES, mark_currency
+from ufmi.protocol.records import Mark
 from ufmi.reconcile import Reconciliation, reconcile
 from ufmi.scenario.cast import Cast
 from ufmi.scenario.model import Scenario, Step
@@ -60,13 +61,16 @@ def opening(node: Node, cast: Cast) -> list[Step]:
         if node.party(spec.id) is None
     ]
     banks = [name for name, spec in scenario.parties.items() if spec.role == "BANK"]
+    marked = bool(node.records("mark/", Mark))
     for name in scenario.assets:
         _, code = cast.asset(name)
         if node.asset(code) is None:
+            # The first asset brings the codes of all banks' money with it.
             steps += [
                 Step(do="register_asset", asset=name, party=bank, say=f"{name} gets its code")
-                for bank in banks
+                for bank in (banks[:1] if marked else banks)
             ]
+            marked = True
     for user in cast.users.values():
         record = node.address(user.wallet.address)
         if record is None:

@@ -10,7 +10,6 @@ from ufmi.frontend import Delivery, Executed
 from ufmi.node import Node
 from ufmi.protocol import Form, Message
 from ufmi.protocol.assets import P1, P2, P1Registry, P2Registry
-from ufmi.protocol.codes import asset_code
 from ufmi.protocol.governance import Ended
 from ufmi.protocol.holdings import Z1, Z2, Z3, Z1Locked, Z1Result
 from ufmi.protocol.users import X1, X2, X1Registry, X2Registry
@@ -49,16 +48,17 @@ class Registry(Institution):
         self.agrees = agrees
         super().__init__(node, id, signer, book)
 
-    def follow(self, registry_asset: str, subscribe: bool = True, tx: str = "") -> Executed:
-        """Z2 (10.4.2): follows the transfers of an asset of its own, or no longer. Raises Refused.
+    def follow(self, asset: str, subscribe: bool = True, tx: str = "") -> Executed:
+        """Z2 (10.4.2): follows an asset of its own, by its unified code, or no longer.
 
-        Subscribe before anything comes onto the ledger, and the book knows every owner.
+        Subscribe before anything comes onto the ledger, and the book knows every owner. Raises
+        Refused.
         """
         return self.send(
             Z2(
                 tx=tx or self.new_tx(),
                 manager=self.id,
-                asset=asset_code(self.id, registry_asset),
+                asset=asset,
                 network=self.node.network,
                 sender=self.id,
                 valid_until=self.valid_until(),
@@ -96,6 +96,8 @@ class Registry(Institution):
         )
 
     def _describe(self, p1: P1) -> None:
+        if self.node.asset(p1.asset) is not None:
+            return  # a P1 for another bank's money: nothing is asked
         known = self.assets.get(p1.registry_asset)
         shown = known or Description("unknown", "UNKNOWN", 0, p1.currency)
         self.reply(
