@@ -20,6 +20,7 @@ import msgspec
 
 from chaincode.udl import UdlContract
 from chaincode.udl.ask import Answer
+from ufmi import frontend_key
 from ufmi.contract import decode_record, encode_record
 from ufmi.crypto import Signer, Sm2PrivateKey
 from ufmi.errors import LedgerError, NotFound, StoreCorrupted
@@ -187,7 +188,7 @@ class Node:
         try:
             if clock is None:
                 _take_clock(ledger)
-            key = Sm2PrivateKey.load(folder / "keys" / "frontend.pem", password)
+            key = frontend_key.load(folder, _network_of(ledger), password)
             return cls(folder, ledger, key, in_flight, random_bytes)
         except BaseException:
             ledger.close()
@@ -378,8 +379,13 @@ def _connect(place: _FabricPlace, clock: Clock | None, random_bytes: RandomBytes
 
 def _take_clock(ledger: Ledger) -> None:
     """Gives a ledger that was founded on a controlled clock one that goes on from its end."""
+    record = _network_of(ledger)
+    if record is not None and record.parameters.clock == "controlled":
+        network = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER)).network("udl")
+        ledger.clock = ControlledClock(network.newest_time("udl"))
+
+
+def _network_of(ledger: Ledger) -> NetworkRecord | None:
     network = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER)).network("udl")
     raw = network.contract("udl").evaluate("get", state.NETWORK.encode())
-    mode = decode_record(raw, NetworkRecord).parameters.clock if raw != b"null" else "system"
-    if mode == "controlled":
-        ledger.clock = ControlledClock(network.newest_time("udl"))
+    return None if raw == b"null" else decode_record(raw, NetworkRecord)

@@ -91,6 +91,9 @@ class Expirer:
         self._random_bytes = random_bytes
         self._heap: list[Deadline] = []
 
+    def sign_with(self, signer: Signer) -> None:
+        self._signer = signer
+
     def add(self, deadline: Deadline) -> None:
         heapq.heappush(self._heap, deadline)
 

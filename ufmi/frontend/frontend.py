@@ -231,6 +231,12 @@ class Frontend:
         entry = Entry(arrival.number, arrival.time, user)
         return Queued(entry, found, line, raw, receipt)
 
+    def sign_with(self, signer: Signer) -> None:
+        """Signs receipts and its own messages with another key from now on."""
+        with self._lock:
+            self._signer = signer
+            self._expirer.sign_with(signer)
+
     def _expire(self) -> None:
         """Sends `EXPIRE` for what is due."""
         network = self.view.network

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from ufmi import frontend_key
 from ufmi.crypto import Signer, Sm2PublicKey
 from ufmi.frontend import Executed
 from ufmi.node import Node
@@ -84,6 +85,23 @@ class Operator:
         return self._approve(
             lambda sender, until: replace(message, sender=sender, valid_until=until)
         )
+
+    def rotate_frontend_key(self, password: str | None = None) -> Executed:
+        """Gives the front-end of this node another key, kept in the node's folder.
+
+        Args:
+            password: protects the key's file, as it does the old one.
+
+        Raises:
+            Refused: the ledger keeps the old one.
+        """
+        node = self.node
+        new = Signer.of(frontend_key.prepare(node.folder, password, node.random_bytes))
+        executed = self.rotate(node.frontend_key.address, node.frontend_key, new)
+        frontend_key.put_in_place(node.folder)
+        node.frontend_key = new.public_key
+        node.frontend.sign_with(new)
+        return executed
 
     def set_status(self, kind: str, subject: str, status: str) -> Executed:
         """STATUS of a PARTY, ADDRESS, ASSET or the NETWORK. Raises Refused.
