@@ -123,10 +123,10 @@ class _Moment:
             _measure(log)
         self.set_aside = self._pin("frontend/set-aside")
         _measure(self.set_aside)
+        self.time = SystemClock().now_ms()
         known = {one.name for one in self.journal}
         self.journal += self._pin("frontend/journal", known)
         _measure(self.journal)
-        self.time = SystemClock().now_ms()
         numbers = [int(Path(one.name).stem) for one in self.journal]
         if numbers and numbers != list(range(numbers[0], numbers[-1] + 1)):
             raise _Again("journal files came and went between two looks")
@@ -234,15 +234,16 @@ class _Writer:
         newest, count = self._log(moment.journal)
         self._log(moment.set_aside)
         if moment.progress:
-            self._bytes("frontend/progress.json", moment.progress)
+            self._add("frontend/progress.json", io.BytesIO(moment.progress), len(moment.progress))
         manifest.arrival = self._newest_arrival(newest, moment.progress)
         self._others("ledger", {"channels"})
         # Documents are kept before a message is journaled: these are all, and perhaps some more.
         self._others("frontend", {"journal", "set-aside", "progress.json"})
         self._others("keys", set())
         raw = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-        self._bytes(MANIFEST, raw)
-        self._bytes(MANIFEST_DIGEST, f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST}\n".encode())
+        digest = f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST}\n".encode()
+        for name, content in ((MANIFEST, raw), (MANIFEST_DIGEST, digest)):
+            self._tar.addfile(self._info(name, len(content)), io.BytesIO(content))
         self._tar.close()
         return manifest
 
@@ -313,17 +314,17 @@ class _Writer:
             with Path(copy.name).open("rb") as file:
                 self._add(name, file, os.fstat(file.fileno()).st_size)
 
-    def _bytes(self, name: str, raw: bytes) -> None:
-        self._add(name, io.BytesIO(raw), len(raw))
-
     def _add(self, name: str, file: IO[bytes], size: int) -> None:
         if len(self._manifest.files) >= FILES_MAX:
             raise LimitExceeded(f"more than {FILES_MAX} files", hint="Copy the folder as a whole")
+        hashing = Hashing(file)
+        self._tar.addfile(self._info(name, size), hashing)
+        self._manifest.files.append(Copied(name, size, hashing.digest.hexdigest()))
+
+    def _info(self, name: str, size: int) -> tarfile.TarInfo:
         info = tarfile.TarInfo(name)
         info.size, info.mode, info.mtime = size, 0o600, self._manifest.time // 1000
-        hashing = Hashing(file)
-        self._tar.addfile(info, hashing)
-        self._manifest.files.append(Copied(name, size, hashing.digest.hexdigest()))
+        return info
 
 
 class Hashing:
