@@ -273,7 +273,8 @@ class _Writer:
 
     def _others(self, top: str, besides: set[str]) -> None:
         """Copies the rest of a folder: what is written whole, once, or is a database."""
-        for folder, folders, names in os.walk(self._data / top):
+        # Links are followed: whoever spreads a folder over disks wants all of it.
+        for folder, folders, names in os.walk(self._data / top, followlinks=True):
             place = Path(folder)
             if place == self._data / top:
                 folders[:] = [name for name in folders if name not in besides]
@@ -285,7 +286,7 @@ class _Writer:
     def _other(self, path: Path) -> None:
         name = path.relative_to(self._data).as_posix()
         passing = path.name == "LOCK" or path.name.endswith((".new", "-wal", "-shm", "-journal"))
-        if passing or path.is_symlink() or not path.is_file():
+        if passing or not path.is_file():
             return
         secret = path.name.endswith("-key.pem") or name.startswith("keys/")
         if secret and not self._keys:

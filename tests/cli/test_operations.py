@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from ufmi.node import Node
 from .command import good, ufmi, wrong
 from .test_ledger import admission
 
+ROOT = Path(__file__).parent.parent.parent
 BANK, BROKER, REGISTRY = "NHARBOCNBXXX", "NLOTUSCNBXXX", "NNORTHCNBXXX"
 
 
@@ -87,9 +92,10 @@ def test_wrong_use_and_damage_have_their_status(played: Path, tmp_path: Path) ->
 
 
 def frontend_key(data: Path) -> str:
+    key = good("receipt", "key", data=data).out.strip()
     services = good("show", "network", "--json", data=data).json["services"]
-    (key,) = [one["key"]["key"] for one in services.values() if one["role"] == "FRONTEND"]
-    return str(key)
+    assert [one["role"] for one in services.values() if one["key"]["key"] == key] == ["FRONTEND"]
+    return key
 
 
 def test_receipts_are_kept_and_verified_without_a_ledger(data: Path, tmp_path: Path) -> None:
@@ -179,6 +185,25 @@ def test_notifications_are_those_that_the_run_sent(market: Path, run: dict[str, 
         wrong(2, "notifications", BANK, *options, data=market)
 
 
+def test_notifications_are_verified_without_a_ledger(market: Path, tmp_path: Path) -> None:
+    file, key = tmp_path / "sent.json", frontend_key(market)
+    file.write_text(good("notifications", BANK, "--json", data=market).out)
+    found = json.loads(file.read_text())
+    last = found[-1]["bundle"]["deliveries"][-1]["number"]
+    shown = good("receipt", "notifications", file, "--key", key, "--json").json
+    assert shown == {"ok": True, "last": {BANK: last}, "problem": ""}
+    assert f"up to number {last}" in good("receipt", "notifications", file, "--key", key).out
+    file.write_text(json.dumps(found[:1] + found[2:]))
+    answer = ufmi("receipt", "notifications", file, "--key", key)
+    assert (answer.status, "lacks numbers" in answer.out) == (1, True)
+    found[0]["bundle"]["deliveries"][0]["text"] = "X1()"
+    file.write_text(json.dumps(found))
+    answer = ufmi("receipt", "notifications", file, "--key", key, "--json")
+    assert (answer.status, answer.json["ok"]) == (1, False)
+    file.write_text("{}")
+    wrong(2, "receipt", "notifications", file, "--key", key)
+
+
 # -- statements --------------------------------------------------------------------------------
 
 
@@ -236,3 +261,30 @@ def test_a_period_is_given_as_dates_or_milliseconds(market: Path) -> None:
 )
 def test_what_cannot_be_stated_is_wrong_use(market: Path, arguments: tuple[str, ...]) -> None:
     wrong(2, "statement", *arguments, data=market)
+
+
+# -- the page ----------------------------------------------------------------------------------
+
+
+def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
+    """docs/operations.md, in its order, in one folder."""
+    page = (ROOT / "docs/operations.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) >= 5
+    (tmp_path / "scripts").mkdir()
+    shim = tmp_path / "scripts/ufmi"
+    code = "from ufmi.cli.main import main; main()"
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
+    shim.chmod(0o755)
+    shutil.copytree(ROOT / "ufmi/scenario", tmp_path / "ufmi/scenario")
+    for block in blocks:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"

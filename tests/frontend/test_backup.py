@@ -111,6 +111,17 @@ def test_documents_come_along(town: Town, tmp_path: Path) -> None:
         assert node.frontend.documents.get(digest) == "a document"
 
 
+def test_what_lies_behind_links_comes_along(data: Path, tmp_path: Path) -> None:
+    (data / "frontend/documents/aa").write_text("a document")
+    (data / "frontend/documents").rename(tmp_path / "elsewhere")
+    (data / "frontend/documents").symlink_to(tmp_path / "elsewhere")
+    (data / "frontend/around").symlink_to(data / "frontend")
+    backup(data, tmp_path / "b.tar")
+    restore(tmp_path / "b.tar", tmp_path / "again")
+    assert (tmp_path / "again/frontend/documents/aa").read_text() == "a document"
+    assert not list((tmp_path / "again").rglob("*.sqlite-journal"))
+
+
 # -- while it is in use ------------------------------------------------------------------------
 
 

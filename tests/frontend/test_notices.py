@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,6 +187,45 @@ def test_an_index_that_is_ahead_of_the_ledger_goes_back(
         sent = newer(found, 1)
         assert list(map(plain, sent)) == list(map(plain, expected(node, BANK)))
         assert [one.number for one in sent] == list(range(1, len(sent) + 1))
+
+
+def test_nothing_is_indexed_before_somebody_asks(town: Town, data: Path) -> None:
+    work(town, 1)
+    assert not (data / "frontend/notices.sqlite").exists()
+    town.node.frontend.notifications(BANK)
+    assert (data / "frontend/notices.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_parties_ask_while_others_submit(open_town: Open) -> None:
+    town = open_town(in_flight=2)
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def ask(party: str) -> None:
+        try:
+            got: list[int] = []
+            while not done.is_set():
+                for one in town.node.frontend.notifications(party, len(got) + 1, 5):
+                    one.verify(town.node.frontend_key)
+                    got += [each.number for each in one.bundle.deliveries if each.number > len(got)]
+            assert got == list(range(1, len(got) + 1))
+        except BaseException as problem:
+            failures.append(problem)
+
+    threads = [threading.Thread(target=ask, args=(party,)) for party in (BANK, BROKER)]
+    for thread in threads:
+        thread.start()
+    for _ in range(30):
+        y1 = town.y1(1, 5)
+        town.node.frontend.send(town.line(y1))
+        town.node.frontend.send(town.line(town.locked(y1)))
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    for party in (BANK, BROKER):
+        sent = newer(town.node.frontend.notifications(party), 1)
+        assert list(map(plain, sent)) == list(map(plain, expected(town.node, party)))
 
 
 # -- verification ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ufmi import movements
+from ufmi import Auditor, movements
 from ufmi.errors import LimitExceeded, NotFound, StoreCorrupted, UfmiError
 from ufmi.node import Node
 from ufmi.protocol import AMOUNT_MAX, Line, Side
@@ -316,6 +316,7 @@ def test_institutions_see_what_came_into_being(opened: Opener) -> None:
     play(trading)
     bank = statement(trading.market.node, BANK_A)
     assert sum(one.free + one.held for one in bank.movements) == 3 * 1_000 + 3 * 7
+    assert Auditor(trading.market.node).statement(BANK_A) == bank
     assert {one.message.split("/")[0] for one in bank.movements} == {"Y1.locked"}
     registry = statement(trading.market.node, REGISTRY)
     assert [(one.item, one.free) for one in registry.movements] == [(TEA, 100)] * 3

@@ -198,6 +198,9 @@ def submit(
     lines: list[Line] = [read_line(line) for line in raw.splitlines() if line.strip()]
     refused = False
     answers = []
+    if kept is not None:
+        # Before anything is submitted: nobody shall be without a receipt afterwards.
+        kept.mkdir(parents=True, exist_ok=True)
     with open_node(data, strict) as node:
         for line in lines:
             answer = _submit_one(node, line, kept)
