@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ufmi.crypto import Signer, Sm2PublicKey
 from ufmi.errors import Refused
-from ufmi.frontend import Executed
+from ufmi.frontend import Delivery, Executed
+from ufmi.frontend.noticeindex import ASKED_MAX, newer
 from ufmi.node import Node
 from ufmi.protocol import UNRECORDED, Code, Form, Line, Message, decode, sign
 from ufmi.protocol.governance import Possess, Possession, Rotate
@@ -96,3 +97,17 @@ class Client:
                 transaction_id=executed.transaction_id,
             )
         return executed
+
+    def notifications(self, start: int = 1, limit: int = ASKED_MAX) -> list[Delivery]:
+        """What UFMI sent to this party from its number `start` on, verified, in order.
+
+        Who was away asks from the number after his last one, until nothing more comes.
+
+        Raises:
+            BadReceipt: the front-end's signature does not prove what it gave.
+            UsageError: `start` or `limit` is out of range.
+        """
+        found = self.node.frontend.notifications(self.id, start, limit)
+        for one in found:
+            one.verify(self.node.frontend_key)
+        return newer(found, start)
