@@ -82,9 +82,8 @@ class Assets(Value):
 
         def effect() -> None:
             pending["says"] = "Y" if m.accepted else "N"
-            if m.accepted:
-                pending.update(name=m.name, document=m.document)
-            else:
+            pending.update(name=m.name, document=m.document)
+            if not m.accepted:
                 pending["state"] = "refused"
 
         return Plan(broken, effect, data={} if m.accepted else {"outcome": Code.NOT_AGREED})

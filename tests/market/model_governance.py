@@ -10,7 +10,7 @@ from ufmi.protocol import Code
 from .model_value import Plan, Value, nothing
 
 KEYS_MAX = 32
-SERVICES_MAX = 64
+SERVICES_MAX = 128
 # Which status fits what, by kind; only a market is halted among parties.
 FITTING = {
     "PARTY": {"ACTIVE", "SUSPENDED", "FROZEN", "REMOVED", "HALTED"},
@@ -174,7 +174,7 @@ class Governance(Value):
             broken.add(Code.TOO_MANY)
         if self.services.get(m.sender, {}).get("role") != "OPERATOR":
             return Plan(broken | {Code.ROLE_NOT_ALLOWED}, nothing)
-        terms = (m.subject, m.key, new, m.certificate, m.network)
+        terms = (m.subject, m.key, m.proof, m.certificate, m.network)
         proposal, done = self._approve(m, terms, broken)
 
         def effect() -> None:
@@ -238,12 +238,13 @@ class Governance(Value):
         else:
             subject["flags"] |= {m.status}
             if m.status == "REMOVED":
+                subject["flags"] |= {"SUSPENDED"}
                 key, _ = subject["keys"][-1]
                 subject["keys"] = (*subject["keys"][:-1], (key, True))
 
     def on_activate(self, m: Any, digest: str) -> Plan:
         broken = set() if m.rules in self.known_rules else {Code.RULES_UNKNOWN}
-        if m.rules < self.rules:
+        if m.rules <= self.rules:
             broken.add(Code.STATUS_INVALID)
         if m.sender not in self.services:
             return Plan(broken | {Code.ROLE_NOT_ALLOWED}, nothing)

@@ -226,9 +226,12 @@ class Orders(Value):
         if order is None:
             return Plan({Code.ORDER_UNKNOWN}, nothing)
         broken = set()
-        if order["state"] != "CANCELLED" or m.by not in (order["publisher"], m.address):
+        if order["state"] != "CANCELLED":
             broken.add(Code.NOT_PENDING)
-        return Plan(broken, nothing)
+        if m.by not in (order["publisher"], m.address):
+            broken.add(Code.ORDER_MISMATCH)
+        left = [one for one in order["adopters"] if one != m.sender]
+        return Plan(broken, lambda: order.update(adopters=left))
 
     # -- following and adopting ---------------------------------------------------------------
 
@@ -254,17 +257,16 @@ class Orders(Value):
         if order is None:
             return Plan({Code.ORDER_UNKNOWN}, nothing)
         broken = set()
-        if order["publisher"] != m.publisher or m.sender == m.publisher:
+        if order["publisher"] != m.publisher:
             broken.add(Code.ORDER_MISMATCH)
         if not order["broadcast"] or (order["matchers"] and m.sender not in order["matchers"]):
             broken.add(Code.MATCHER_NOT_ALLOWED)
         adopters = order["adopters"]
-        if m.adopted:
+        if m.adopted and m.sender not in (m.publisher, *adopters):
             broken |= self._ended(order)
             if order["until"] < self.now:
                 broken.add(Code.ORDER_EXPIRED)
-            if m.sender not in adopters:
-                adopters = [*adopters, m.sender]
+            adopters = [*adopters, m.sender]
             if len(adopters) > ADOPTERS_MAX:
                 broken.add(Code.TOO_MANY)
         return Plan(

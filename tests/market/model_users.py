@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ufmi.crypto import address_of
@@ -165,14 +165,14 @@ class Users(Value):
             broken.add(Code.PROOF_INVALID)
         if (list(consent.remove), list(consent.add)) != (list(m.remove), add):
             broken.add(Code.PROOF_INVALID)
-        known = self.addresses.get(consent.address)
-        has = known is not None and known["user"] == m.unified and not known["removed"]
-        if not has or (known is not None and known["revoked"]):
+        # Not one that a broker has only claimed to be the user's.
+        known = self.addresses.get(consent.address, {"revoked": True})
+        if consent.address not in self.confirmed(m.unified) or known["revoked"]:
             broken.add(Code.PROOF_INVALID)
         return broken
 
     def _change(
-        self, unified: str, account: dict[str, Any], remove: Iterable[str], add: list[str]
+        self, unified: str, account: dict[str, Any], remove: Sequence[str], add: list[str]
     ) -> set[Code]:
         """What forbids these addresses to go and these keys to come, as things are now."""
         broken = set()
@@ -191,6 +191,8 @@ class Users(Value):
             if address in taken or foreign:
                 broken.add(Code.ADDRESS_TAKEN)
             taken.add(address)
+            if address in remove or add.count(key) > 1:
+                broken |= {Code.ADDRESS_MISMATCH, Code.ADDRESS_TAKEN}
         if len(left) + len(add) > ADDRESSES_MAX:
             broken.add(Code.TOO_MANY)
         return broken

@@ -88,11 +88,15 @@ class Value:
 
     def _receiving(self, address: str, unified: str) -> set[Code]:
         """Whether tokens may come onto this address of this user."""
+        own = address in self.confirmed(unified)
+        return self._usable(address) | (set() if own else {Code.ADDRESS_MISMATCH})
+
+    def confirmed(self, unified: str) -> list[str]:
+        """The addresses of a user's accounts that bank and registry have confirmed."""
         accounts = self.users.get(unified, {"accounts": {}})["accounts"].values()
-        own = [
+        return [
             one for each in accounts if self.status(each) == "ACTIVE" for one in each["addresses"]
         ]
-        return self._usable(address) | (set() if address in own else {Code.ADDRESS_MISMATCH})
 
     def _usable(self, address: str) -> set[Code]:
         known = self.addresses.get(address)

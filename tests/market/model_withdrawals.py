@@ -50,16 +50,16 @@ class Withdrawals(Users):
         if {mark_currency(mark) for mark in m.marks} != {m.currency}:
             broken.add(Code.CURRENCY_MISMATCH)
         if len(set(m.marks)) != len(m.marks):
-            broken.add(Code.TERMS_DIFFER)
+            broken |= {Code.TERMS_DIFFER, Code.CURRENCY_MISMATCH}
         banks = sorted({mark_bank(mark) for mark in m.marks if mark_currency(mark) == m.currency})
+        for bank in banks:
+            broken |= self.admitted(bank, "BANK")
+            if not self.parties.get(bank, {}).get("receiving"):
+                broken.add(Code.NO_RECEIVING_ADDRESS)
         free = {bank: self.cash[m.address, bank, m.currency] for bank in banks}
         if sum(free.values()) < m.amount:
             return Plan(broken | {Code.INSUFFICIENT}, nothing)
         taken = take(free, m.amount)
-        for bank in taken:
-            broken |= self.admitted(bank, "BANK")
-            if not self.parties.get(bank, {}).get("receiving"):
-                broken.add(Code.NO_RECEIVING_ADDRESS)
         return Plan(broken, lambda: self._take_out(m, digest, taken), Code.PENDING)
 
     def _signed(self, m: Any) -> set[Code]:
@@ -117,7 +117,9 @@ class Withdrawals(Users):
         if m.answered != found["answered"]:
             broken.add(Code.DIGEST_MISMATCH)
         part = found["parts"].get(mark_bank(m.mark))
-        if mark_currency(m.mark) != found["currency"] or part is None or m.ag != found["ag"]:
+        if m.ag != found["ag"]:
+            broken |= {Code.NOT_PENDING, Code.TERMS_DIFFER}
+        if mark_currency(m.mark) != found["currency"] or part is None:
             return Plan(broken | {Code.TERMS_DIFFER}, nothing)
         if part["amount"] != m.amount:
             broken.add(Code.TERMS_DIFFER)
