@@ -386,10 +386,9 @@ def test_what_is_halted_or_frozen_does_not_settle(
     book: Book, kind: str, subject: str, status: str, code: Code
 ) -> None:
     buy, sell = book.buy(10, 50), book.sell(10, 50)
-    subject = subject or book.market.network
-    book.market.set_status(kind, subject, status)
+    book.market.set_status(kind, subject or book.market.network, status)
     book.market.refuse(book.trade(buy, sell, 50, 10), code)
-    book.market.set_status(kind, subject, "ACTIVE")
+    book.market.set_status(kind, subject or book.market.network, "ACTIVE")
     book.market.accept(book.trade(buy, sell, 50, 10))
 
 

@@ -1,4 +1,4 @@
-"""更新账户, 更新资产信息 (X2, P2): who has to agree, and what a removed address still may."""
+"""更新账户 (X2): who has to agree to other addresses, and what becomes of the information."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from ufmi.crypto import sm3_hex
-from ufmi.protocol import Code, Side
+from ufmi.protocol import Code
 from ufmi.protocol.codes import user_id
-from ufmi.protocol.settlement import Leg
 from ufmi.protocol.users import X2
 
 from .drafts import (
@@ -22,11 +21,10 @@ from .drafts import (
     ELSEWHERE,
     OPERATORS,
     REGISTRY,
-    STRANGER,
     address,
     public_key,
 )
-from .market import ALICE, BOB, MARK_A, WHOLE, Market
+from .market import ALICE, BOB, Market
 
 HOME = address("bob")
 OTHER_REGISTRY = "NREGBCNBJXXX"
@@ -229,83 +227,6 @@ def test_freezing_outlives_removal(funded: Market) -> None:
     funded.refuse(draft, Code.ADDRESS_FROZEN)
 
 
-# -- a removed address ------------------------------------------------------------------------
-
-
-def test_a_removed_address_takes_nothing_in(market: Market) -> None:
-    change(market, ["bob"], ["dora"])
-    market.refuse(market.y1("bob", BOB, "bob", 5), Code.ADDRESS_MISMATCH)
-    market.refuse(market.z1("bob", BOB, "bob", "600001", 5), Code.ADDRESS_MISMATCH)
-
-
-def test_what_was_asked_before_the_removal_does_not_come(market: Market) -> None:
-    y1, z1 = market.y1("bob", BOB, "bob", 5), market.z1("bob", BOB, "bob", "600001", 5)
-    market.accept(y1, z1)
-    change(market, ["bob"], ["dora"])
-    market.refuse(market.y1_locked(y1), Code.ADDRESS_MISMATCH)
-    market.refuse(market.z1_locked(z1), Code.ADDRESS_MISMATCH)
-
-
-def test_a_removed_address_sells_and_does_not_buy(funded: Market) -> None:
-    change(funded, ["bob"], ["dora"])
-    funded.refuse(funded.s1(funded.order("bob", Side.BUY, WHOLE, 1, 1)), Code.ADDRESS_MISMATCH)
-    sell, buy = (
-        funded.order("bob", Side.SELL, WHOLE, 1, 5),
-        funded.order("alice", Side.BUY, WHOLE, 1, 5),
-    )
-    funded.accept(funded.s1(sell), funded.s1(buy))
-    funded.accept(funded.t1([buy, sell], [Leg(0, 1, 5, 1)]))
-    assert funded.free_cash("bob") == {MARK_A: 805}
-
-
-def test_open_orders_of_a_removed_address_still_settle(funded: Market) -> None:
-    buy, sell = (
-        funded.order("bob", Side.BUY, WHOLE, 2, 5),
-        funded.order("alice", Side.SELL, WHOLE, 1, 5),
-    )
-    funded.accept(funded.s1(sell), funded.s1(buy))
-    change(funded, ["bob"], ["dora"])
-    funded.accept(funded.t1([buy, sell], [Leg(0, 1, 5, 1)]))
-    assert funded.holding("bob") == 105
-
-
-def test_money_on_a_removed_address_is_withdrawn_and_goes_back_there(funded: Market) -> None:
-    change(funded, ["bob"], ["dora"])
-    y2 = funded.withdraw("bob", BOB, "bob", 100, [MARK_A])
-    funded.accept(y2, funded.burn(y2, BANK_A, 100, False))
-    assert funded.free_cash("bob") == {MARK_A: 800}
-
-
-def test_the_owner_of_a_removed_address_cancels_his_orders(funded: Market) -> None:
-    order = funded.order("bob", Side.BUY, WHOLE, 2, 5)
-    funded.accept(funded.s1(order))
-    change(funded, ["bob"], ["dora"])
-    funded.accept(funded.cancel(order))
-    assert funded.free_cash("bob") == {MARK_A: 800}
-
-
-def test_the_same_user_may_add_a_removed_address_again(market: Market) -> None:
-    change(market, ["bob"], ["dora"])
-    asked(market, (), ["bob"], by="dora")
-    assert addresses(market) == [address("dora"), HOME]
-    market.deposit("bob", 5)
-
-
-def test_another_broker_of_the_user_may_take_a_removed_address(market: Market) -> None:
-    change(market, ["bob"], ["dora"])
-    x1 = market.x1("bob", ["bob"], broker=BROKER_B, bank=BANK_B, unified=BOB)
-    market.accept(x1, market.x1_bank(x1, BOB), market.x1_registry(x1, BOB))
-    market.deposit("bob", 5)
-    market.bring("bob", "600001", 5)
-    market.accept(market.s1(market.order("bob", Side.BUY, WHOLE, 1, 1)))
-
-
-def test_nobody_else_gets_a_removed_address(market: Market) -> None:
-    change(market, ["bob"], ["dora"])
-    market.refuse(market.x1("emil", ["bob"]), Code.ADDRESS_TAKEN, user=user_id(5))
-    market.refuse(market.x2("alice", ALICE, (), ["bob"]), Code.ADDRESS_TAKEN)
-
-
 # -- what has to fit --------------------------------------------------------------------------
 
 
@@ -418,104 +339,3 @@ def test_two_brokers_may_use_the_same_id(market: Market) -> None:
     own = f"bob at {BROKER_A}"
     proof = market.proof("dora", BROKER_B, draft.tx, own)
     market.accept(replace(draft, broker_user=own, proofs=(proof,)), user=user_id(4))
-
-
-# -- assets -----------------------------------------------------------------------------------
-
-
-def test_the_registrys_answer_becomes_the_assets_information(market: Market) -> None:
-    p2 = market.p2("600001")
-    assert market.accept(p2).code == Code.PENDING
-    answer = market.p2_registry(p2)
-    market.accept(answer)
-    assert market.record(f"asset/{WHOLE}")["name"] == "Company 600001"
-    market.accept(market.p2_update(p2, answer))
-    asset = market.record(f"asset/{WHOLE}")
-    assert (asset["name"], asset["document"]) == (answer.name, answer.document)
-    again = market.p2_update(p2, answer, valid_until=market.now + 1)
-    market.refuse(again, Code.ID_REUSED)
-
-
-def test_the_registry_may_refuse_an_update(market: Market) -> None:
-    p2 = market.p2("600001")
-    market.accept(p2)
-    answer = market.p2_registry(p2, accepted=False)
-    assert market.accept(answer).data["outcome"] == Code.NOT_AGREED
-    market.refuse(market.p2_update(p2, answer), Code.NOT_PENDING)
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"registry_asset": "600009"}, Code.ASSET_UNKNOWN),
-        ({"bank": STRANGER}, Code.PARTY_UNKNOWN),
-        ({"registry": BANK_A}, Code.PARTY_UNKNOWN),
-        ({"ag": BROKER_B, "sender": BROKER_A}, Code.SENDER_MISMATCH),
-    ],
-)
-def test_an_amendment_has_to_fit(market: Market, changes: dict[str, Any], code: Code) -> None:
-    draft = replace(market.p2("600001"), **changes)
-    assert market.send(draft).code in {code, Code.ASSET_UNKNOWN}
-
-
-def test_an_amendment_through_a_suspended_party_is_refused(market: Market) -> None:
-    market.set_status("PARTY", REGISTRY, "SUSPENDED")
-    market.refuse(market.p2("600001"), Code.PARTY_INACTIVE)
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"answered": ELSEWHERE}, Code.DIGEST_MISMATCH),
-        ({"registry_asset": "600002"}, Code.TERMS_DIFFER),
-        ({"tx": "other"}, Code.NOT_PENDING),
-        ({"sender": BANK_A}, Code.ROLE_NOT_ALLOWED),
-    ],
-)
-def test_an_answer_is_to_the_amendment(market: Market, changes: dict[str, Any], code: Code) -> None:
-    p2 = market.p2("600001")
-    market.accept(p2)
-    market.refuse(market.p2_registry(p2, **changes), code)
-
-
-def test_another_registry_answers_no_amendment(market: Market) -> None:
-    market.admit_party(OTHER_REGISTRY, "REGISTRY")
-    p2 = market.p2("600001")
-    market.accept(p2)
-    result = market.send(market.p2_registry(p2, sender=OTHER_REGISTRY))
-    assert result.code in (Code.SENDER_MISMATCH, Code.TERMS_DIFFER)
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"name": "other"}, Code.TERMS_DIFFER),
-        ({"document": ""}, Code.TERMS_DIFFER),
-        ({"answered": ELSEWHERE}, Code.DIGEST_MISMATCH),
-        ({"sender": BROKER_B}, Code.NOT_PENDING),
-        ({"tx": "other"}, Code.NOT_PENDING),
-    ],
-)
-def test_the_broker_brings_it_unchanged(
-    market: Market, changes: dict[str, Any], code: Code
-) -> None:
-    p2 = market.p2("600001")
-    answer = market.p2_registry(p2)
-    market.accept(p2, answer)
-    market.refuse(market.p2_update(p2, answer, **changes), code)
-
-
-def test_nothing_is_brought_before_the_registry_answered(market: Market) -> None:
-    p2 = market.p2("600001")
-    market.accept(p2)
-    market.refuse(market.p2_update(p2, market.p2_registry(p2)), Code.NOT_PENDING)
-
-
-def test_an_amendment_ends_by_expire(market: Market) -> None:
-    p2 = market.p2("600001")
-    answer = market.p2_registry(p2)
-    market.accept(p2, answer)
-    market.refuse(market.expire("AMENDMENT", BROKER_A, p2.tx), Code.NOT_EXPIRED)
-    market.advance(DAY_MS + 1)
-    market.accept(market.expire("AMENDMENT", BROKER_A, p2.tx))
-    market.refuse(market.p2_update(p2, answer), Code.NOT_PENDING)
