@@ -160,12 +160,17 @@ def _cancel(run: Run, reference: OrderReference, order: OrderRecord) -> tuple[Co
 
 @effect(S2Removed)
 def removed(run: Run, message: S2Removed) -> tuple[Code, Data]:
-    """A matcher took an ended order down (11.5.2.5.2)."""
+    """A matcher took a cancelled order down (11.5.2.5.2); who cancelled it hears that."""
     key = state.order(message.address, message.number)
     order = run.context.get(key, OrderRecord)
     if order is None:
         raise Refusal(Code.ORDER_UNKNOWN, f"there is no order {message.address}/{message.number}")
-    require(order.status != "OPEN", Code.NOT_PENDING, "the order is open")
+    require(order.status == "CANCELLED", Code.NOT_PENDING, f"it is {order.status.lower()}")
+    require(
+        message.by in (order.publisher, message.address),
+        Code.ORDER_MISMATCH,
+        f"{message.by} cannot have cancelled it",
+    )
     if message.sender in order.adopters:
         rest = tuple([one for one in order.adopters if one != message.sender])
         run.context.put(key, replace(order, adopters=rest))
