@@ -142,9 +142,13 @@ def _cancellable(run: Run, reference: OrderReference) -> OrderRecord:
         Code.ORDER_MISMATCH,
         f"the order {name} is another",
     )
+    _require_open(order, name)
+    return order
+
+
+def _require_open(order: OrderRecord, name: str) -> None:
     require(order.status != "FILLED", Code.ORDER_USED_UP, f"{name} is filled")
     require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
-    return order
 
 
 def _cancel(run: Run, reference: OrderReference, order: OrderRecord) -> tuple[Code, Data]:
@@ -210,7 +214,7 @@ def adopt(run: Run, message: S4Adopted) -> tuple[Code, Data]:
     )
     adopters = order.adopters
     if message.adopted and message.sender not in (order.publisher, *adopters):
-        require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
+        _require_open(order, name)
         require(order.valid_until >= run.now, Code.ORDER_EXPIRED, f"{name} has expired")
         adopters = tuple(sorted((*adopters, message.sender)))
         require(len(adopters) <= MATCHERS_MAX, Code.TOO_MANY, f"more than {MATCHERS_MAX} matchers")
