@@ -88,7 +88,8 @@ def _account(context: Context, x3: X3) -> X3Result:
     kept = [account for account in user.accounts if _keeps(x3.sender, account)]
     if x3.broker_user:
         kept = [one for one in kept if (one.broker, one.broker_user) == (x3.ag, x3.broker_user)]
-    require(kept, Code.ACCESS_DENIED, f"{x3.sender} keeps no account of {unified}")
+    # Who has no right to it does not learn whose id it is either.
+    require(kept, Code.ACCESS_DENIED, f"{x3.sender} keeps no such account")
     shown: list[dict[str, Any]] = [
         msgspec.to_builtins(account) | {"status": account.status} for account in kept
     ]
