@@ -17,6 +17,12 @@ _STATES = {"": "open", "OK": "done", "EXPIRED": "expired"}
 _FLAGS = {
     "SUSPENDED": "active", "FROZEN": "frozen", "REMOVED": "removed", "HALTED": "halted"
 }  # fmt: skip
+# What records of an older form do not have, and what that means.
+_ADDED: dict[str, dict[str, Any]] = {
+    "party": {"removed": False, "halted": False, "receiving": ""},
+    "address": {"removed": False},
+    "asset": {"tracked": False},
+}
 _DOCUMENTS = ("document", "bank_document", "registry_document")
 _ANSWERS = {
     "update": ("applied", "bank_confirmed", "registry_confirmed", *_DOCUMENTS[1:]),
@@ -29,7 +35,7 @@ def records(state: State, prefix: str) -> Iterator[tuple[list[str], dict[str, An
     for key, raw in state.items():
         head, _, rest = key.partition("/")
         if head == prefix:
-            yield rest.split("/"), json.loads(raw)
+            yield rest.split("/"), _ADDED.get(head, {}) | json.loads(raw)
 
 
 def contract_view(state: State) -> dict[str, Any]:
@@ -37,7 +43,7 @@ def contract_view(state: State) -> dict[str, Any]:
     network = json.loads(state["network"])
     parameters = network["parameters"]
     return {
-        "network": (network["digest"], network["halted"], network["rules"]),
+        "network": (network["digest"], network["halted"], network.get("rules", 1)),
         "front-end": parameters["frontend_certificate"],
         "services": {
             one: (service["role"], service["key"]["key"], service["key"]["until"] != 0)

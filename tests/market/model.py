@@ -59,6 +59,9 @@ SENDERS = {
     "S4.adopted": {"MATCHER"},
     "T1": {"MATCHER"},
 }
+# Asked, not submitted.
+QUESTIONS = {"X3", "P3"}
+
 Identity = tuple[str, ...]
 
 
@@ -164,7 +167,9 @@ class Model(Assets, Orders, Withdrawals, Governance):
             return Code.FIELD_INVALID
         except MalformedText:
             return Code.MALFORMED
-        return (form, text, signature) if isinstance(form, Message) else Code.UNKNOWN_MESSAGE
+        if not isinstance(form, Message) or form.NAME in QUESTIONS:
+            return Code.UNKNOWN_MESSAGE
+        return form, text, signature
 
     def _common(self, message: Any, sender: Sender) -> set[Code]:
         broken = set()
