@@ -21,6 +21,7 @@ from .drafts import (
     OPERATORS,
     REGISTRY,
     REGULATOR,
+    SignedOrder,
     address,
     public_key,
 )
@@ -39,6 +40,10 @@ class ChangingMachine(SendingMachine):
     def model(self) -> Model:
         assert self.market.model is not None
         return self.market.model
+
+    def _is_open(self, kind: str, message: Message) -> bool:
+        pending = self.model.pending.get((kind, message.sender, message.tx))
+        return pending is not None and pending["state"] == "open"
 
     # -- users and assets ---------------------------------------------------------------------
 
@@ -73,7 +78,13 @@ class ChangingMachine(SendingMachine):
     def answer_update(self, at: int, step: int, yes: int, twist: str, wrong: int) -> None:
         if not self.made["X2"]:
             return
-        x2, who = pick(self.made["X2"][-3:], at)
+        self.flush()
+        open_ = [one for one in self.made["X2"] if self._is_open("update", one[0])]
+        x2, who = pick(open_[-3:] if open_ and at % 9 else self.made["X2"], at)
+        update = self.model.pending.get(("update", x2.sender, x2.tx))
+        if update and at % 5:
+            said = (update["bank_says"], update["registry_says"])
+            step = 1 if not said[0] else 2 if not said[1] else 0
         message: Any
         if step == 0:
             message = self.market.x2_update(x2, who)
@@ -98,7 +109,12 @@ class ChangingMachine(SendingMachine):
             message = self.market.p2(f"60000{at % 4 + 1}")
             self.made["P2"].append(message)
         else:
-            p2 = pick(self.made["P2"][-2:], at)
+            self.flush()
+            open_ = [one for one in self.made["P2"] if self._is_open("amendment", one)]
+            p2 = pick(open_[-2:] if open_ and at % 9 else self.made["P2"], at)
+            pending = self.model.pending.get(("amendment", p2.sender, p2.tx), {"says": ""})
+            if at % 5:
+                step = 2 if pending["says"] == "Y" else 1
             message = self.market.p2_registry(p2, yes > 0)
             message = message if step == 1 else self.market.p2_update(p2, message)
         if wrong in (1, 2) and message.NAME != "P2":
@@ -158,11 +174,17 @@ class ChangingMachine(SendingMachine):
     ) -> None:
         if not self.made["Y2"]:
             return
-        y2 = pick(self.made["Y2"][-4:], at)
         self.flush()
-        known = self.model.withdrawals.get((y2.address, y2.tx), {"parts": {}})["parts"]
-        bank = pick(sorted(known) or [BANK_A], other)
-        amount = known.get(bank, {"amount": y2.amount})["amount"]
+        found = self.model.withdrawals
+        ends = {key: self.model.end_of(one) for key, one in found.items()}
+        known = [one for one in self.made["Y2"] if ends.get((one.address, one.tx)) == ""]
+        y2 = pick(known[-4:] if known and at % 9 else self.made["Y2"], at)
+        parts = found.get((y2.address, y2.tx), {"parts": {}})["parts"]
+        bank = pick(sorted(parts) or [BANK_A], other)
+        part = parts.get(bank, {"amount": y2.amount, "status": "SENT"})
+        amount = part["amount"]
+        if at % 4:
+            step = {"BURNING": 1, "MOVED": 2}.get(part["status"], 0)
         message: Any
         if step == 0:
             message = self.market.burn(y2, bank, amount, yes > 0)
@@ -178,11 +200,18 @@ class ChangingMachine(SendingMachine):
 
     # -- orders -------------------------------------------------------------------------------
 
+    def _order(self, at: int) -> SignedOrder:
+        """One that was published, most often."""
+        self.flush()
+        found = self.model.orders
+        known = [one for one in self.orders if (one.order.address, one.order.number) in found]
+        return pick(known[-6:] if known and at % 9 else self.orders, at)  # type: ignore[no-any-return]
+
     @move(5, at=AT, owner=(True, False), twist=TWISTS, wrong=FIELD_TWISTS)
     def cancel(self, at: int, owner: bool, twist: str, wrong: int) -> None:
         if not self.orders:
             return
-        signed = pick(self.orders[-6:], at)
+        signed = self._order(at)
         message: Any
         message = (
             self.market.cancel(signed) if owner else self.market.s2(signed, pick(MATCHERS, at))
@@ -211,7 +240,7 @@ class ChangingMachine(SendingMachine):
     @move(5, at=AT, yes=range(4), publisher=AT, twist=TWISTS)
     def adopt(self, at: int, yes: int, publisher: int, twist: str) -> None:
         if self.orders:
-            signed = pick(self.orders[-6:], at)
+            signed = self._order(at)
             matcher = pick((MATCHER_B, MATCHER_B, MATCHER_A), at)
             message = self.market.adopt(signed, matcher, yes > 0, pick(MATCHERS, publisher))
             self.send(message, twist, at)

@@ -218,7 +218,7 @@ class MarketMachine(ChangingMachine):
             self.send(self.market.s1(signed, pick((MATCHER_A, MATCHER_B), at)), twist, at)
 
     @move(
-        14,
+        20,
         at=AT,
         other=AT,
         pairs=range(1, 4),
@@ -293,7 +293,7 @@ class MarketMachine(ChangingMachine):
 TestMarketMachine = MarketMachine.TestCase
 TestMarketMachine.settings = generated(40, 50)
 
-WALKS, STEPS = EXAMPLES or 80, 150
+WALKS, STEPS = EXAMPLES or 80, 200
 
 
 @pytest.mark.parametrize("seed", range(4))
