@@ -31,7 +31,7 @@ def request(run: Run, x2: X2) -> tuple[Code, Data]:
     for proof in x2.add:
         fits = proven(run, proof.bind, (x2.network, x2.ag, x2.tx, account.broker_user))
         require(fits, Code.PROOF_INVALID, "a BIND is for another update, or has expired")
-    agreed = (bool(x2.consent) and _consents(run, x2, user)) or not x2.addresses
+    agreed = bool(x2.consent) and _consents(run, x2, user)
     update = Update(
         answered=run.digest,
         unified=x2.unified,
