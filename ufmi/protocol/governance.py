@@ -23,6 +23,7 @@ from ufmi.protocol.kinds import (
     Side,
     Signature,
     Small,
+    Subject,
     Time,
     TxId,
     list_of,
@@ -178,7 +179,7 @@ class Status(Message, frozen=True):
 
     tx: TxId
     kind: Annotated[str, one_of(STATUS_KINDS)]
-    subject: Opaque  # a party, an address, an asset; of NETWORK: its digest
+    subject: Subject
     status: Annotated[str, one_of(STATUSES)]
     network: Digest
     sender: Sender
@@ -187,9 +188,7 @@ class Status(Message, frozen=True):
     def touches(self, entry: Entry) -> Keys:
         of_kind = {"PARTY": state.party, "ADDRESS": state.address, "ASSET": state.asset}
         name = of_kind.get(self.kind)
-        # The subject may hold anything; a key's parts never hold a slash.
-        known = name is not None and "/" not in self.subject
-        subject = name(self.subject) if name is not None and known else state.NETWORK
+        subject = state.NETWORK if name is None else name(self.subject)
         return Keys((), (subject, state.proposal(self.NAME, self.tx)))
 
     def answers(self, result: Result) -> list[tuple[str, Form]]:

@@ -210,8 +210,8 @@ class _PartStep(Message, frozen=True):
         )
         if not result.accepted:
             return [(self.sender, status)]
-        told = dict.fromkeys([self.sender, self.ag, str(data["bank"]), mark_bank(self.mark)])
-        sent: list[tuple[str, Form]] = [(party, status) for party in told]
+        told = dict.fromkeys([self.sender, self.ag, status.bank, mark_bank(self.mark)])
+        sent: list[tuple[str, Form]] = [(party, status) for party in told if party]
         if "outcome" in data:
             end = Y2Result(
                 tx=self.tx,
@@ -221,7 +221,7 @@ class _PartStep(Message, frozen=True):
                 ag=self.ag,
                 address=self.address,
             )
-            sent += [(self.ag, end), (str(data["bank"]), end)]
+            sent += [(self.ag, end), (status.bank, end)]
         return sent
 
 
@@ -266,6 +266,9 @@ class Y2Moved(_PartStep, frozen=True):
     def reference(self) -> str:
         return f"{self.ag}/{self.tx}/{self.mark}/{self.attempt}"
 
+    def receivers(self) -> tuple[str, ...]:
+        return (self.ag,)
+
 
 @message("Y2.credited", Role.BANK)
 class Y2Credited(_PartStep, frozen=True):
@@ -291,6 +294,9 @@ class Y2Credited(_PartStep, frozen=True):
     @property
     def reference(self) -> str:
         return f"{self.ag}/{self.tx}/{self.paying}/{self.mark}/{self.attempt}"
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.ag,)
 
 
 @form("Y2.status")
