@@ -1,0 +1,446 @@
+"""The flows of the guide's chapters 7 to 12, whole: who is told what, and what follows.
+
+Each runs over a ledger in a folder with front-end, role clients and books; docs/clauses.md names
+the clauses that each shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ufmi.crypto import sm3_hex
+from ufmi.errors import Refused
+from ufmi.protocol import Code, Form, Side, decode
+from ufmi.protocol.assets import P2Result
+from ufmi.protocol.codes import USER, asset_code, mark_code
+from ufmi.protocol.holdings import Z3
+from ufmi.protocol.orders import S4, S1Result, S2Cancelled
+from ufmi.protocol.records import Mark
+from ufmi.protocol.settlement import T1Settled
+from ufmi.protocol.users import X1Bank, X1Result
+from ufmi.protocol.withdrawals import Y2Received, Y2Result, Y2Status
+from ufmi.sdk import Description, SignedOrder, reference
+
+from .drafts import BANK_A, BANK_B, BROKER_A, MATCHER_A, MATCHER_B, REGISTRY, signer
+from .market import MARK_A, MARK_B, WHOLE
+from .node_market import CASH, SHARES, NodeMarket
+
+RECEIVING = "receiving of "
+PAYEE = sm3_hex(b"salt and account")
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[NodeMarket]:
+    founded = NodeMarket.found(tmp_path)
+    try:
+        yield founded
+    finally:
+        founded.close()
+
+
+def names(market: NodeMarket, party: str) -> list[str]:
+    """The names of what UFMI sent to a party since `forget`, oldest first."""
+    return [text.partition("(")[0] for text in market.told(party)]
+
+
+def forms(market: NodeMarket, party: str, name: str) -> list[Form]:
+    return [decode(text) for text in market.told(party) if text.startswith(f"{name}(")]
+
+
+def forget(market: NodeMarket) -> None:
+    market.sent.clear()
+
+
+def assert_reconciled(market: NodeMarket) -> None:
+    found = market.reconcile()
+    assert found.ok, [check for check in found.checks if not check.ok]
+
+
+# -- chapter 7 ------------------------------------------------------------------------------------
+
+
+def test_x1_reaches_bank_registry_and_ufmi_and_their_answers_reach_the_broker(
+    market: NodeMarket,
+) -> None:
+    forget(market)
+    wallet = market.register("alice")
+    unified = market.users["alice"]
+    assert USER.fullmatch(unified)
+    assert names(market, BANK_A)[0] == names(market, REGISTRY)[0] == "X1"
+    heard = names(market, BROKER_A)
+    assert sorted(heard) == ["X1.bank", "X1.registry", "X1.result", "X1.result"]
+    (bank,) = forms(market, BROKER_A, "X1.bank")
+    assert isinstance(bank, X1Bank)
+    assert (bank.bank_user, bank.accepted) == ("alice at bank", True)
+    last = forms(market, BROKER_A, "X1.result")[-1]
+    assert last == X1Result("x1-alice", unified, Code.OK, BROKER_A)
+    user = market.node.user(unified)
+    assert user is not None and user.addresses == (wallet.address,)
+    (account,) = user.accounts
+    kept = (account.broker_user, account.bank_user, account.registry_user)
+    assert kept == ("alice", "alice at bank", "alice at registry")
+    assert account.document == sm3_hex(b"document alice")
+
+
+def test_x2_changes_addresses_and_brings_the_latest_of_all_three(market: NodeMarket) -> None:
+    old, new = market.register("alice"), market.wallet("alice-new")
+    unified = market.users["alice"]
+    forget(market)
+    proofs = [new.bind(broker=BROKER_A, tx="x2", user="alice")]
+    consent = old.consent(
+        unified=unified, broker=BROKER_A, tx="x2", remove=[old.address], add=proofs
+    )
+    market.broker.update_user(
+        unified=unified, remove=[old.address], add=proofs, consent=consent, tx="x2"
+    )
+    assert names(market, BANK_A)[0] == names(market, REGISTRY)[0] == "X2"
+    assert names(market, BROKER_A) == ["X2.bank", "X2.registry"]
+    market.broker.complete_update("x2", sm3_hex(b"latest"), ("latest",))
+    assert market.told(BROKER_A)[-1] == f"X2.result(x2,{unified},OK,{BROKER_A})"
+    user = market.node.user(unified)
+    assert user is not None and user.addresses == (new.address,)
+    assert user.accounts[0].document == sm3_hex(b"latest")
+    with pytest.raises(Refused) as refused:
+        market.deposit("alice", 5)
+    assert refused.value.result_code == Code.ADDRESS_MISMATCH
+
+
+def test_x2_changes_no_address_on_the_word_of_the_broker_alone(market: NodeMarket) -> None:
+    old, new = market.register("alice"), market.wallet("alice-new")
+    unified = market.users["alice"]
+    proofs = [new.bind(broker=BROKER_A, tx="x2", user="alice")]
+    market.broker.update_user(unified=unified, add=proofs, tx="x2")
+    market.broker.complete_update("x2")
+    assert market.told(BROKER_A)[-1] == f"X2.result(x2,{unified},NOT_AGREED,{BROKER_A})"
+    user = market.node.user(unified)
+    assert user is not None and user.addresses == (old.address,)
+
+
+def test_x3_shows_an_account_to_those_who_keep_it(market: NodeMarket) -> None:
+    wallet = market.register("alice")
+    unified = market.users["alice"]
+    blocks = market.node.channel.height()
+    found = market.broker.find_user(unified=unified)
+    assert found == market.broker.find_user(broker_user="alice")
+    assert found["id"] == unified
+    (account,) = found["accounts"]
+    assert (account["bank"], account["registry"]) == (BANK_A, REGISTRY)
+    assert (account["addresses"], account["status"]) == ([wallet.address], "ACTIVE")
+    with pytest.raises(Refused) as refused:
+        market.broker_b.find_user(unified=unified)
+    assert refused.value.result_code == Code.ACCESS_DENIED
+    assert market.node.channel.height() == blocks
+
+
+# -- chapter 8 ------------------------------------------------------------------------------------
+
+
+def test_p1_gives_codes_and_brings_what_the_registry_knows(market: NodeMarket) -> None:
+    market.registry.assets["600002"] = Description("Mill Co.", "BOND", 1, "CNY")
+    forget(market)
+    market.broker.register_asset(
+        registry=REGISTRY, registry_asset="600002", bank=BANK_A, currency="CNY", tx="p1"
+    )
+    assert names(market, REGISTRY)[0] == "P1"
+    assert names(market, BROKER_A) == ["P1.result", "P1.registry", "P1.result"]
+    code = asset_code(REGISTRY, "600002")
+    assert market.told(BROKER_A)[-1] == f"P1.result(p1,{code},OK,{BROKER_A},{MARK_A})"
+    asset = market.node.asset(code)
+    assert asset is not None
+    assert (asset.name, asset.asset_class, asset.decimals) == ("Mill Co.", "BOND", 1)
+    mark = market.node.record(f"mark/{MARK_A}", Mark)
+    assert mark is not None and (mark.bank, mark.unit) == (BANK_A, 2)
+
+
+def test_p2_brings_the_latest_of_the_registry_through_the_broker(market: NodeMarket) -> None:
+    market.registry.assets["600001"] = Description("Tea and Coffee Co.", "STOCK", 0, "CNY")
+    forget(market)
+    market.broker.update_asset(registry=REGISTRY, registry_asset="600001", bank=BANK_A, tx="p2")
+    assert names(market, BANK_A) == ["P2"]
+    assert names(market, REGISTRY) == ["P2"]
+    assert names(market, BROKER_A) == ["P2.registry"]
+    asset = market.node.asset(WHOLE)
+    assert asset is not None and asset.name == "Company 600001"
+    market.broker.complete_asset_update("p2")
+    asset = market.node.asset(WHOLE)
+    assert asset is not None and asset.name == "Tea and Coffee Co."
+    (result,) = forms(market, BROKER_A, "P2.result")
+    assert result == P2Result("p2", WHOLE, "Tea and Coffee Co.", Code.OK, BROKER_A)
+
+
+def test_p3_shows_an_asset_and_a_banks_money(market: NodeMarket) -> None:
+    blocks = market.node.channel.height()
+    found = market.broker.find_asset(WHOLE, BANK_B)
+    assert (found["asset"]["code"], found["asset"]["registry_asset"]) == (WHOLE, "600001")
+    assert [mark["code"] for mark in found["marks"]] == [mark_code(BANK_B, "CNY")]
+    with pytest.raises(Refused) as refused:
+        market.broker.find_asset(asset_code(REGISTRY, "none"), BANK_B)
+    assert refused.value.result_code == Code.ASSET_UNKNOWN
+    assert market.node.channel.height() == blocks
+
+
+# -- chapter 9 ------------------------------------------------------------------------------------
+
+
+def test_y1_tells_broker_and_bank_of_lock_and_tokens(market: NodeMarket) -> None:
+    wallet = market.register("alice")
+    forget(market)
+    market.deposit("alice", 500, tx="y1")
+    assert names(market, BANK_A) == ["Y1", "Y1.result"]
+    assert names(market, BROKER_A) == ["Y1.locked", "Y1.result"]
+    expected = f"Y1.result(y1,OK,{MARK_A},500,500,{BROKER_A})"
+    assert market.told(BANK_A)[-1] == market.told(BROKER_A)[-1] == expected
+    assert market.node.cash(wallet.address) == {MARK_A: 500}
+    assert market.books[BANK_A].free("alice at bank", "CNY") == CASH - 500
+
+
+def register_at(market: NodeMarket, name: str, bank: str) -> None:
+    """A user of the first broker whose account is at another bank."""
+    wallet, tx = market.wallet(name), f"x1-{name}"
+    market.books[bank].credit(f"{name} at bank", "CNY", CASH)
+    market.books[REGISTRY].credit(f"{name} at registry", "600001", SHARES)
+    executed = market.broker.register_user(
+        broker_user=name,
+        bank=bank,
+        bank_user=f"{name} at bank",
+        registry=REGISTRY,
+        registry_user=f"{name} at registry",
+        person=sm3_hex(f"person {name}".encode()),
+        document=sm3_hex(f"document {name}".encode()),
+        proofs=[wallet.bind(broker=BROKER_A, tx=tx, user=name)],
+        tx=tx,
+    )
+    market.users[name] = str(executed.result.data["unified"])
+
+
+def publish(
+    market: NodeMarket, name: str, side: Side, price: int, quantity: int, broadcast: bool = False
+) -> SignedOrder:
+    signed = market.wallet(name).order(
+        side=side,
+        asset=WHOLE,
+        asset_class="STOCK",
+        price=price,
+        quantity=quantity,
+        currency="CNY",
+        broadcast=broadcast,
+    )
+    market.matcher.publish(signed, tx=f"s1-{name}")
+    return signed
+
+
+def with_money_of_two_banks(market: NodeMarket) -> None:
+    """Alice's account is at the first bank; she has sold to Bob, whose bank is the second."""
+    market.register("alice")
+    register_at(market, "bob", BANK_B)
+    market.deposit("alice", 300)
+    market.deposit("bob", 1_000)
+    market.bring("alice", 50)
+    sell = publish(market, "alice", Side.SELL, 10, 40)
+    buy = publish(market, "bob", Side.BUY, 10, 40)
+    market.matcher.settle(buy, sell, 40, 10)
+    for bank in (market.bank, market.bank_b):
+        bank.name_receiving_address(signer(RECEIVING + bank.id))
+    forget(market)
+
+
+def withdraw(market: NodeMarket, amount: int) -> None:
+    signed = market.wallet("alice").withdraw(
+        broker=BROKER_A, bank=BANK_A, payee=PAYEE, currency="CNY", amount=amount, number="y2"
+    )
+    market.broker.withdraw(signed, market.users["alice"])
+
+
+def test_y2_pays_tokens_of_two_banks_out_to_one_account(market: NodeMarket) -> None:
+    with_money_of_two_banks(market)
+    wallet = market.wallet("alice")
+    assert market.node.cash(wallet.address) == {MARK_A: 300, MARK_B: 400}
+    withdraw(market, 600)
+    assert names(market, BROKER_A)[0] == "Y2.checked"
+    for bank, mark, amount in ((BANK_A, MARK_A, 300), (BANK_B, MARK_B, 300)):
+        (received,) = forms(market, bank, "Y2.received")
+        assert isinstance(received, Y2Received)
+        assert (received.mark, received.quantity, received.cash) == (mark, amount, amount)
+        assert (received.bank, received.payee) == (BANK_A, PAYEE)
+    steps = forms(market, BROKER_A, "Y2.status")
+    for mark in (MARK_A, MARK_B):
+        states = [one.status for one in steps if isinstance(one, Y2Status) and one.mark == mark]
+        assert states == ["BURNING", "MOVED", "DESTROYED"]
+    assert forms(market, BROKER_A, "Y2.result") == [
+        Y2Result("y2", Code.OK, 600, 0, BROKER_A, wallet.address)
+    ]
+    assert market.node.cash(wallet.address) == {MARK_B: 100}
+    record = market.node.withdrawal(wallet.address, "y2")
+    assert record is not None and not record.open
+    assert [part.receiving for part in record.parts] == [
+        signer(RECEIVING + bank).address for bank in (BANK_A, BANK_B)
+    ]
+    assert market.books[BANK_A].free("alice at bank", "CNY") == CASH - 300 + 600
+    assert (market.bank.locked(MARK_A), market.bank_b.locked(MARK_B)) == (0, 700)
+    assert_reconciled(market)
+
+
+def test_y2_beyond_what_the_address_has_is_refused_and_moves_nothing(market: NodeMarket) -> None:
+    with_money_of_two_banks(market)
+    with pytest.raises(Refused) as refused:
+        withdraw(market, 701)
+    assert refused.value.result_code == Code.INSUFFICIENT
+    assert market.told(BROKER_A) == [f"Y2.checked(y2,N,INSUFFICIENT,{BROKER_A})"]
+    assert market.told(BANK_A) == market.told(BANK_B) == []
+    assert market.node.cash(market.wallet("alice").address) == {MARK_A: 300, MARK_B: 400}
+
+
+def test_y2_asks_for_a_receiving_address_of_the_banks_own(market: NodeMarket) -> None:
+    wallet = market.register("alice")
+    market.deposit("alice", 300)
+    with pytest.raises(Refused) as refused:
+        withdraw(market, 100)
+    assert refused.value.result_code == Code.NO_RECEIVING_ADDRESS
+    with pytest.raises(Refused) as refused:
+        market.bank.name_receiving_address(signer("alice"))
+    assert refused.value.result_code == Code.ADDRESS_TAKEN
+    assert market.node.cash(wallet.address) == {MARK_A: 300}
+
+
+# -- chapter 10 -----------------------------------------------------------------------------------
+
+
+def test_z1_tells_broker_registry_and_user_of_lock_and_tokens(market: NodeMarket) -> None:
+    wallet = market.register("bob")
+    forget(market)
+    wallet.bring_onchain(
+        unified=market.users["bob"],
+        broker=BROKER_A,
+        broker_user="bob",
+        registry=REGISTRY,
+        registry_asset="600001",
+        quantity=100,
+        tx="z1",
+    )
+    assert names(market, REGISTRY) == ["Z1", "Z1.result"]
+    assert names(market, BROKER_A) == ["Z1.locked", "Z1.result"]
+    expected = f"Z1.result(z1,OK,{WHOLE},100,{wallet.address})"
+    assert [market.told(party)[-1] for party in (REGISTRY, BROKER_A, wallet.address)] == [
+        expected
+    ] * 3
+    assert market.node.holdings(wallet.address) == {WHOLE: 100}
+    assert market.books[REGISTRY].free("bob at registry", "600001") == SHARES - 100
+
+
+def traded(market: NodeMarket) -> None:
+    market.register("alice")
+    market.register("bob")
+    market.deposit("alice", 1_000)
+    market.bring("bob", 100)
+    sell = publish(market, "bob", Side.SELL, 10, 60)
+    buy = publish(market, "alice", Side.BUY, 10, 60)
+    market.matcher.settle(buy, sell, 60, 10, tx="t1")
+
+
+def test_z2_allows_a_registry_its_own_assets_and_z3_tells_it_of_every_transfer(
+    market: NodeMarket,
+) -> None:
+    market.registry.follow("600001", tx="z2")
+    assert market.told(REGISTRY)[-1] == "Z2.result(z2,Y,OK)"
+    traded(market)
+    (told,) = forms(market, REGISTRY, "Z3")
+    assert isinstance(told, Z3)
+    source, target = market.wallet("bob").address, market.wallet("alice").address
+    assert (told.tx, told.asset, told.quantity) == ("t1", WHOLE, 60)
+    assert (told.source, told.target) == (source, target)
+    assert market.books[REGISTRY].owners(WHOLE) == {source: 40, target: 60}
+    with pytest.raises(Refused) as refused:
+        market.registry.follow("600009", tx="z2-b")
+    assert refused.value.result_code == Code.ASSET_UNKNOWN
+    assert market.told(REGISTRY)[-1] == "Z2.result(z2-b,N,ASSET_UNKNOWN)"
+
+
+def test_z3_is_not_sent_without_a_subscription(market: NodeMarket) -> None:
+    traded(market)
+    assert forms(market, REGISTRY, "Z3") == []
+
+
+# -- chapters 11 and 12 ---------------------------------------------------------------------------
+
+
+def test_s1_says_whether_an_order_is_legal_and_broadcast(market: NodeMarket) -> None:
+    market.register("bob")
+    market.bring("bob", 100)
+    with pytest.raises(Refused):
+        publish(market, "bob", Side.SELL, 10, 101)
+    assert market.told(MATCHER_A)[-1].startswith("S1.result(s1-bob,N,N,,")
+    signed = market.wallet("bob").order(
+        side=Side.SELL, asset=WHOLE, asset_class="STOCK", price=10, quantity=100, currency="CNY"
+    )
+    market.matcher.publish(signed, tx="s1")
+    assert market.told(MATCHER_A)[-1] == f"S1.result(s1,Y,N,,{signed.order.number},OK)"
+
+
+def test_s4_goes_to_those_who_follow_and_who_adopts_may_settle(market: NodeMarket) -> None:
+    market.matcher_b.subscribe(asset=WHOLE, tx="s3")
+    assert market.told(MATCHER_B)[-1] == "S3.result(s3,Y,OK)"
+    market.register("alice")
+    market.register("bob")
+    market.deposit("alice", 1_000)
+    market.bring("bob", 100)
+    sell = publish(market, "bob", Side.SELL, 10, 60, broadcast=True)
+    buy = publish(market, "alice", Side.BUY, 10, 60, broadcast=True)
+    broadcast = [one for one in forms(market, MATCHER_B, "S4") if isinstance(one, S4)]
+    assert [one.number for one in broadcast] == [sell.order.number, buy.order.number]
+    with pytest.raises(Refused) as refused:
+        market.matcher_b.settle(buy, sell, 60, 10)
+    assert refused.value.result_code == Code.NOT_ADOPTED
+    for one in broadcast:
+        market.matcher_b.adopt(one)
+    told = forms(market, MATCHER_A, "S1.result")[-1]
+    assert isinstance(told, S1Result)
+    assert (told.broadcast, told.adopters) == (True, (MATCHER_B,))
+    market.matcher_b.settle(buy, sell, 60, 10, tx="t1")
+    for party in (MATCHER_A, buy.order.address, sell.order.address):
+        (settled,) = forms(market, party, "T1.settled")
+        assert isinstance(settled, T1Settled)
+        assert (settled.tx, settled.quantity, settled.price) == ("t1", 60, 10)
+    assert_reconciled(market)
+
+
+def test_s2_unlocks_tells_the_followers_and_ends_settlement(market: NodeMarket) -> None:
+    market.matcher_b.subscribe(side="SELL")
+    wallet = market.register("bob")
+    market.register("alice")
+    market.deposit("alice", 1_000)
+    market.bring("bob", 100)
+    sell = publish(market, "bob", Side.SELL, 10, 60, broadcast=True)
+    buy = publish(market, "alice", Side.BUY, 10, 60)
+    with pytest.raises(Refused) as refused:
+        market.matcher_b.cancel(reference(sell))
+    assert refused.value.result_code == Code.NOT_PUBLISHER
+    market.matcher.cancel(reference(sell), tx="s2")
+    assert market.told(MATCHER_A)[-1] == f"S2.result(s2,{sell.order.number},OK)"
+    assert market.node.holdings(wallet.address) == {WHOLE: 100}
+    (cancelled,) = forms(market, MATCHER_B, "S2.cancelled")
+    assert isinstance(cancelled, S2Cancelled)
+    market.matcher_b.removed(cancelled)
+    assert names(market, MATCHER_A)[-1] == "S2.removed"
+    with pytest.raises(Refused) as refused:
+        market.matcher.settle(buy, sell, 60, 10)
+    assert refused.value.result_code == Code.ORDER_CLOSED
+
+
+def test_t1_that_comes_too_late_is_rejected(market: NodeMarket) -> None:
+    market.register("alice")
+    market.register("bob")
+    market.deposit("alice", 1_000)
+    market.bring("bob", 100)
+    sell = publish(market, "bob", Side.SELL, 10, 60)
+    buy = publish(market, "alice", Side.BUY, 10, 60)
+    market.matcher.settle(buy, sell, 60, 10, tx="first")
+    with pytest.raises(Refused) as refused:
+        market.matcher.settle(buy, sell, 1, 10, tx="second")
+    assert refused.value.result_code == Code.ORDER_USED_UP
+    first, second = market.told(MATCHER_A)[-2:]
+    assert first == "T1.result(first,OK,60,)"
+    assert second.startswith("T1.result(second,ORDER_USED_UP,0,")
+    assert_reconciled(market)
