@@ -99,6 +99,15 @@ def test_x2_changes_no_address_on_the_word_of_the_broker_alone(market: NodeMarke
     assert user is not None and user.addresses == (old.address,)
 
 
+def test_x2_changes_addresses_where_the_bank_agrees(market: NodeMarket) -> None:
+    market.bank.agrees = lambda x2: True
+    old, new = market.register("alice"), market.wallet("alice-new")
+    proofs = [new.bind(broker=BROKER_A, tx="x2", user="alice")]
+    market.broker.update_user(unified=market.users["alice"], add=proofs, tx="x2")
+    user = market.node.user(market.users["alice"])
+    assert user is not None and user.addresses == (old.address, new.address)
+
+
 def test_x3_shows_an_account_to_those_who_keep_it(market: NodeMarket) -> None:
     wallet = market.register("alice")
     unified = market.users["alice"]
@@ -149,6 +158,14 @@ def test_p2_brings_the_latest_of_the_registry_through_the_broker(market: NodeMar
     assert asset is not None and asset.name == "Tea and Coffee Co."
     (result,) = forms(market, BROKER_A, "P2.result")
     assert result == P2Result("p2", WHOLE, "Tea and Coffee Co.", Code.OK, BROKER_A)
+
+
+def test_p2_brings_nothing_where_the_registry_does_not_know_the_asset(market: NodeMarket) -> None:
+    market.registry.assets.clear()
+    market.broker.update_asset(registry=REGISTRY, registry_asset="600001", bank=BANK_A, tx="p2")
+    assert market.told(BROKER_A)[-1] == f"P2.result(p2,{WHOLE},,NOT_AGREED,{BROKER_A})"
+    asset = market.node.asset(WHOLE)
+    assert asset is not None and asset.name == "Company 600001"
 
 
 def test_p3_shows_an_asset_and_a_banks_money(market: NodeMarket) -> None:
@@ -267,3 +284,35 @@ def test_y2_asks_for_a_receiving_address_of_the_banks_own(market: NodeMarket) ->
         market.bank.name_receiving_address(signer("alice"))
     assert refused.value.result_code == Code.ADDRESS_TAKEN
     assert market.node.cash(wallet.address) == {MARK_A: 300}
+
+
+def test_y2_brings_tokens_back_that_their_bank_does_not_take(
+    market: NodeMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_money_of_two_banks(market)
+    monkeypatch.setattr(market.books[BANK_B], "locked_total", lambda item: 0)
+    withdraw(market, 600)
+    monkeypatch.undo()
+    wallet = market.wallet("alice")
+    assert forms(market, BROKER_A, "Y2.result") == [
+        Y2Result("y2", "PARTLY", 300, 300, BROKER_A, wallet.address)
+    ]
+    assert market.node.cash(wallet.address) == {MARK_B: 400}
+    assert_reconciled(market)
+
+
+def test_y2_is_paid_once_though_its_cash_is_moved_at_the_second_try(
+    market: NodeMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_money_of_two_banks(market)
+    monkeypatch.setattr(market.books[BANK_B], "move_out", lambda *_: False)
+    withdraw(market, 600)
+    monkeypatch.undo()
+    status = forms(market, BANK_B, "Y2.status")[-1]
+    assert isinstance(status, Y2Status) and status.status == "BURNING"
+    assert forms(market, BROKER_A, "Y2.result") == []
+    market.bank_b.move(status, attempt=1)
+    (result,) = forms(market, BROKER_A, "Y2.result")
+    assert isinstance(result, Y2Result) and (result.paid, result.returned) == (600, 0)
+    assert market.books[BANK_A].free("alice at bank", "CNY") == CASH - 300 + 600
+    assert_reconciled(market)

@@ -154,6 +154,16 @@ def test_s2_unlocks_tells_the_followers_and_ends_settlement(market: NodeMarket) 
     assert refused.value.result_code == Code.ORDER_CLOSED
 
 
+def test_an_owner_withdraws_his_order_without_his_matcher(market: NodeMarket) -> None:
+    wallet = market.register("bob")
+    market.bring("bob", 100)
+    sell = publish(market, "bob", Side.SELL, 10, 60)
+    wallet.cancel(sell.order, tx="c1")
+    assert market.node.holdings(wallet.address) == {WHOLE: 100}
+    assert market.told(wallet.address)[-1] == f"S2.result(c1,{sell.order.number},OK)"
+    assert names(market, MATCHER_A)[-1] == "S2.cancelled"
+
+
 def test_t1_that_comes_too_late_is_rejected(market: NodeMarket) -> None:
     market.register("alice")
     market.register("bob")
