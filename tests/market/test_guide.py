@@ -299,20 +299,3 @@ def test_y2_brings_tokens_back_that_their_bank_does_not_take(
     ]
     assert market.node.cash(wallet.address) == {MARK_B: 400}
     assert_reconciled(market)
-
-
-def test_y2_is_paid_once_though_its_cash_is_moved_at_the_second_try(
-    market: NodeMarket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with_money_of_two_banks(market)
-    monkeypatch.setattr(market.books[BANK_B], "move_out", lambda *_: False)
-    withdraw(market, 600)
-    monkeypatch.undo()
-    status = forms(market, BANK_B, "Y2.status")[-1]
-    assert isinstance(status, Y2Status) and status.status == "BURNING"
-    assert forms(market, BROKER_A, "Y2.result") == []
-    market.bank_b.move(status, attempt=1)
-    (result,) = forms(market, BROKER_A, "Y2.result")
-    assert isinstance(result, Y2Result) and (result.paid, result.returned) == (600, 0)
-    assert market.books[BANK_A].free("alice at bank", "CNY") == CASH - 300 + 600
-    assert_reconciled(market)
