@@ -94,8 +94,10 @@ class Assets(Value):
         if pending is None:
             return Plan({Code.NOT_PENDING}, nothing)
         broken = set()
-        if pending["state"] != "open" or pending["says"] != "Y":
+        if pending["state"] != "open":
             broken.add(Code.NOT_PENDING)
+        elif pending["says"] != "Y":
+            broken.add(Code.NOT_ANSWERED)
         if pending["answered"] != m.answered:
             broken.add(Code.DIGEST_MISMATCH)
         if (pending["asset"], pending["name"], pending["document"]) != (

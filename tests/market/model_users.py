@@ -243,8 +243,10 @@ class Users(Value):
         if update is None:
             return Plan({Code.NOT_PENDING}, nothing)
         broken = set()
-        if update["state"] != "open" or not (update["bank_says"] and update["registry_says"]):
+        if update["state"] != "open":
             broken.add(Code.NOT_PENDING)
+        elif not (update["bank_says"] and update["registry_says"]):
+            broken.add(Code.NOT_ANSWERED)
         if update["answered"] != m.answered:
             broken.add(Code.DIGEST_MISMATCH)
         answered = (update["unified"], update["bank_document"], update["registry_document"])

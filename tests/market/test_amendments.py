@@ -108,7 +108,10 @@ def test_the_broker_brings_it_unchanged(
 def test_nothing_is_brought_before_the_registry_answered(market: Market) -> None:
     p2 = market.p2("600001")
     market.accept(p2)
-    market.refuse(market.p2_update(p2, market.p2_registry(p2)), Code.NOT_PENDING)
+    answer = market.p2_registry(p2)
+    early = market.p2_update(p2, answer)
+    market.refuse(early, Code.NOT_ANSWERED)
+    market.accept(answer, early)
 
 
 def test_an_amendment_ends_by_expire(market: Market) -> None:
