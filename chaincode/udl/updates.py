@@ -61,9 +61,12 @@ def _consents(run: Run, x2: X2, user: User) -> bool:
     )
     require(fits, Code.PROOF_INVALID, "the CONSENT is to another update, or has expired")
     record = run.context.get(state.address(consent.address), Address)
-    holds = record is not None and consent.address in user.addresses
+    holds = (
+        record is not None
+        and consent.address in user.addresses
         and record.key.until == 0
         and not record.frozen
+    )
     require(holds, Code.PROOF_INVALID, "the CONSENT is not by an address of the user")
     return True
 
