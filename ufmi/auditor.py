@@ -8,7 +8,9 @@ from ufmi.frontend import executed_lines
 from ufmi.frontend.deliveries import ExecutedLine
 from ufmi.ledger.embedded.verify import Verification, verify_channel
 from ufmi.node import Node
+from ufmi.protocol import AMOUNT_MAX
 from ufmi.reconcile import LockedBook, Reconciliation, reconcile
+from ufmi.statement import Statement, statement
 
 
 class Auditor:
@@ -32,6 +34,10 @@ class Auditor:
     def reconcile(self, books: Mapping[str, LockedBook] | None = None) -> Reconciliation:
         """Checks every invariant of the market, against institutions' own books where given."""
         return reconcile(self.node, books)
+
+    def statement(self, subject: str, start: int = 0, end: int = AMOUNT_MAX) -> Statement:
+        """What an address, user or institution had, got and gave. See `ufmi.statement`."""
+        return statement(self.node, subject, start, end)
 
     def verify(self) -> list[Verification]:
         """Checks every channel from its blocks: chain, signatures, verdicts, state."""

@@ -24,6 +24,7 @@ UfmiError
 │   ├── NotFound             4004   no such ledger, channel, block or transaction
 │   ├── AccessDenied         4005   unknown organisation, bad certificate or signature
 │   ├── PolicyError          4006   an endorsement policy cannot be read or met
+│   ├── BackupDamaged        4007   a backup is damaged, or is none
 │   ├── EvaluateError        4010   a query failed
 │   ├── EndorseError         4011   the contract or the endorsers refused the proposal
 │   ├── SubmitError          4012   the orderer refused the transaction
@@ -204,6 +205,11 @@ class AccessDenied(LedgerError):
 
 class PolicyError(LedgerError):
     code = "UFMI-4006"
+
+
+class BackupDamaged(LedgerError):
+    code = "UFMI-4007"
+    hint_default = "Take another backup; this one cannot be trusted"
 
 
 class EvaluateError(LedgerError):

@@ -168,6 +168,9 @@ def _check_orders(orders: dict[str, OrderRecord], assets: dict[str, Asset]) -> C
             needed = (0, 0)
         elif order.side == Side.SELL:
             needed = (0, order.rest)
+        elif order.asset not in assets:
+            check.wrong(f"{key} is of the asset {order.asset}, which is not registered")
+            continue
         else:
             scale: int = 10 ** assets[order.asset].decimals
             needed = (order.price * order.rest // scale, 0)
@@ -205,9 +208,12 @@ def _check_messages(node: Node) -> list[Check]:
     for name in sorted(set(recorded) - seen)[:FAULTS_MAX]:
         results.wrong(f"{name} follows from no message")
     aside = {int(str(entry["number"])) for entry in node.frontend.set_aside()}
-    for number in range(1, max(numbers, default=0) + 1):
-        if number not in numbers and number not in aside:
-            gaps.wrong(f"arrival {number} was never executed")
+    done = sorted(numbers | {number for number in aside if number < max(numbers, default=0)})
+    for before, number in zip([0, *done], done, strict=False):
+        if number == before + 2:
+            gaps.wrong(f"arrival {before + 1} was never executed")
+        elif number > before + 2:
+            gaps.wrong(f"arrivals {before + 1} to {number - 1} were never executed")
     results.note = f"{len(seen)} results"
     gaps.note = f"{len(numbers)} arrivals, {len(aside)} set aside"
     return [results, gaps, inversions]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ufmi.errors import StoreCorrupted
@@ -135,6 +135,39 @@ class RecordLog:
     def close(self) -> None:
         for file in self._files.values():
             file.close()
+
+
+def whole_records(
+    read: Callable[[int, int], bytes], size: int, *, last: bool
+) -> Iterator[tuple[int, bytes]]:
+    """The records in the first `size` bytes of a log's file that another process may be writing.
+
+    Args:
+        read: gives at most so many bytes from an offset.
+        last: it is the newest file, so a record that is being written may end it.
+
+    Yields:
+        Where each record ends, and its bytes.
+
+    Raises:
+        StoreCorrupted: what is there is no record.
+    """
+    offset = 0
+    while offset < size:
+        head = read(offset, min(HEAD_BYTES, size - offset))
+        length = _length(head)
+        end = offset + HEAD_BYTES + length
+        record = (
+            _whole(head + read(offset + HEAD_BYTES, length)) if length and end <= size else None
+        )
+        if record is None:
+            # Without a head, or with less behind it than it states, it is still being written.
+            rest = read(offset, size - offset).rstrip(b"\0") if not length else b""
+            if last and (end > size if length else len(rest) < HEAD_BYTES):
+                return
+            raise StoreCorrupted(f"a file is damaged at {offset}")
+        offset = end
+        yield offset, record
 
 
 def _head(record: bytes) -> bytes:

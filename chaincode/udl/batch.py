@@ -37,7 +37,7 @@ from chaincode.udl.run import (
 from ufmi.contract import Context
 from ufmi.crypto import Signed, verify_many
 from ufmi.errors import ContractFailure
-from ufmi.protocol import Code, Entry, Message, Result, SignedMessage, read_signed
+from ufmi.protocol import UNRECORDED, Code, Entry, Message, Result, SignedMessage, read_signed
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import Network, Outcome
 
@@ -208,6 +208,8 @@ def _run(context: Context, at: int, entry: Entry, item: SignedMessage, checks: C
         result = Result(identity, code, "", data)
     except Refusal as refusal:
         result = Result(identity, refusal.code, refusal.detail, refusal.data)
+        if refusal.code in UNRECORDED:
+            return result
     context.put(
         state.result(identity),
         Outcome(item.digest, entry.number, entry.time, result.code, result.detail, result.data),

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from ufmi import crypto
-from ufmi.cli import keys, show
+from ufmi.cli import keys, operations, receipts, show
 from ufmi.cli import ledger as ledger_commands
 from ufmi.cli import network as network_commands
 from ufmi.cli.common import (
@@ -53,6 +53,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(show.app, name="show")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(network_commands.app, name="network")
+app.add_typer(receipts.app, name="receipt")
+operations.add_to(app)
 
 LedgerKind = Annotated[str, typer.Option("--ledger", help="Which ledger: embedded or fabric.")]
 Folder = Annotated[
@@ -195,15 +197,21 @@ def submit(
     data: Data = DATA_DEFAULT,
     as_json: AsJson = False,
     strict: Strict = False,
+    kept: Annotated[
+        Path | None, typer.Option("--receipts", help="A folder to keep lines and receipts in.")
+    ] = None,
 ) -> None:
     """Submit signed lines, one JSON object a line, and show what became of each."""
     raw = sys.stdin.read() if str(file) == "-" else _read(file)
     lines: list[Line] = [read_line(line) for line in raw.splitlines() if line.strip()]
     refused = False
     answers = []
+    if kept is not None:
+        # Before anything is submitted: nobody shall be without a receipt afterwards.
+        kept.mkdir(parents=True, exist_ok=True)
     with open_node(data, strict) as node:
         for line in lines:
-            answer = _submit_one(node, line)
+            answer = _submit_one(node, line, kept)
             refused |= answer["code"] not in ("OK", "PENDING")
             answers.append(answer)
             if not as_json:
@@ -243,9 +251,11 @@ def _read(file: Path) -> str:
         fail(f"{file} cannot be read: {problem}", 2)
 
 
-def _submit_one(node: Node, line: Line) -> dict[str, object]:
+def _submit_one(node: Node, line: Line, kept: Path | None) -> dict[str, object]:
     ticket = node.frontend.submit([line])[0]
     receipt = ticket.receipt
+    if receipt is not None and kept is not None:
+        receipts.keep(kept, line, receipt)
     if ticket.refusal is not None:
         refusal = ticket.refusal
         return {"id": refusal.id, "code": refusal.code, "detail": refusal.detail, "receipt": None}

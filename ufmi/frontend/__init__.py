@@ -3,6 +3,7 @@
 from ufmi.frontend.batches import Executed
 from ufmi.frontend.deliveries import Delivery, deliveries_of, executed_lines, lines_of
 from ufmi.frontend.frontend import Frontend, Ticket
+from ufmi.frontend.notices import SignedBundle
 from ufmi.frontend.receipts import Receipt
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Executed",
     "Frontend",
     "Receipt",
+    "SignedBundle",
     "Ticket",
     "deliveries_of",
     "executed_lines",

@@ -25,6 +25,7 @@ class Delivery:
     block: int
     line: Line | None = None  # of a forwarded message
     unified: str = ""  # the user's unified id, where the message brought it about
+    number: int = 0  # the party's own count, where notifications are asked for again (notices.py)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from ufmi.frontend.dispatch import Dispatcher
 from ufmi.frontend.documents import Documents
 from ufmi.frontend.expiry import Expirer, deadline_of, open_deadlines
 from ufmi.frontend.journal import Arrival, Journal
+from ufmi.frontend.noticeindex import ASKED_MAX, NoticeIndex
+from ufmi.frontend.notices import SignedBundle
 from ufmi.frontend.outbox import Handler, Outbox
 from ufmi.frontend.pending import Pending
 from ufmi.frontend.progress import Progress
@@ -102,6 +104,7 @@ class Frontend:
         self._expirer = Expirer(signer, random_bytes)
         self._progress = Progress(folder / "progress.json")
         self._outbox = Outbox(threaded=in_flight > 0)
+        self._notices = NoticeIndex(folder / "notices.sqlite", self._network, signer)
         self._threaded = in_flight > 0
         self._closing = False
         self._lock = threading.RLock()
@@ -285,6 +288,21 @@ class Frontend:
         """Ends a connection."""
         self._outbox.disconnect(party, handler)
 
+    def notifications(
+        self, party: str, start: int = 1, limit: int = ASKED_MAX
+    ) -> list[SignedBundle]:
+        """What was sent to `party` from its number `start` on, in signed bundles.
+
+        Bundles are whole, so the first may begin below `start`, and the last may go beyond
+        `limit`. A party that remembers its last number asks from the next one.
+
+        Raises:
+            UsageError: `start` or `limit` is out of range.
+            StoreCorrupted: the index of notices is damaged; it can be deleted.
+        """
+        network = self.view.network
+        return self._notices.ask(network.digest if network else "", party, start, limit)
+
     def set_aside(self) -> list[dict[str, object]]:
         """Messages that the operator has to look at: number, line, reason."""
         return self._set_aside.read()
@@ -296,6 +314,7 @@ class Frontend:
         self._closing = True
         self._dispatcher.close()
         self._outbox.close()
+        self._notices.close()
         self._progress.save()
         self._journal.close()
         self._set_aside.close()

@@ -59,9 +59,10 @@ class Journal:
 
     def forget_before(self, number: int) -> None:
         """Removes files all of whose arrivals are below this number."""
-        needed = [file for file in self._log.files if self._newest.get(file, number) >= number]
-        if needed:
-            self._log.drop_before(needed[0])
+        files = self._log.files
+        needed = [file for file in files if self._newest.get(file, number) >= number]
+        # The last file stays in any case: it says how far the numbers have come.
+        self._log.drop_before(needed[0] if needed else files[-1])
 
     def close(self) -> None:
         self._log.close()

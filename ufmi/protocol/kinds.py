@@ -21,7 +21,7 @@ from ufmi.protocol.text import join_list, split_list
 AMOUNT_MAX = 9_007_199_254_740_991
 OPAQUE_MAX = 64
 CARRIED_BYTES_MAX = 4_096
-LONG_BYTES_MAX = 8_192
+LONG_BYTES_MAX = 256 * 1024
 
 
 @dataclass(frozen=True)

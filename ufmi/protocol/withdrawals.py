@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from ufmi.crypto import sm3_hex
 from ufmi.protocol import keys as state
 from ufmi.protocol.codes import mark_bank
-from ufmi.protocol.governance import Outcome
 from ufmi.protocol.kinds import (
     MARK,
     Address,
@@ -71,7 +70,17 @@ class Receive(Message, frozen=True):
         return tuple([Claim(one.bind.key, one.bind.text(), one.signature) for one in self.proof])
 
     def answers(self, result: Result) -> list[tuple[str, Form]]:
-        return [(self.sender, Outcome(tx=self.tx, message=self.NAME, code=result.code))]
+        answer = ReceiveResult(tx=self.tx, address=self.address, code=result.code)
+        return [(self.sender, answer)]
+
+
+@form("RECEIVE.result")
+class ReceiveResult(Form, frozen=True):
+    """Whether the address takes in the bank's tokens."""
+
+    tx: TxId
+    address: Address
+    code: Opaque
 
 
 @form("WITHDRAW")

@@ -33,8 +33,8 @@ class Bank(Institution):
     """A bank's connection to UFMI, over its own book.
 
     Args:
-        agrees: whether the bank agrees to a change of a user's addresses (X2), which it may after
-            asking its customer; it does not if not given.
+        agrees: whether the bank agrees to an update (X2). If not given, it does where no address
+            changes; to others it may after asking its customer.
     """
 
     book: CashBook
@@ -45,7 +45,7 @@ class Bank(Institution):
         id: str,
         signer: Signer,
         book: CashBook,
-        agrees: Callable[[X2], bool] = lambda x2: False,
+        agrees: Callable[[X2], bool] = lambda x2: not x2.addresses,
     ) -> None:
         self.agrees = agrees
         super().__init__(node, id, signer, book)
@@ -166,9 +166,13 @@ class Bank(Institution):
         Where the book could not move it, call again with the next attempt.
         """
         name = (status.ag, f"{status.tx}.{status.mark}")
-        moved = self.book.move_out(name, mark_currency(status.mark), status.amount)
+        answer = (status.ag, f"move.{status.tx}.{status.mark}.{attempt}")
+        # What was answered stands: cash moves only with an answer that says so.
+        moved = not self.book.answer(answer) and self.book.move_out(
+            name, mark_currency(status.mark), status.amount
+        )
         self.reply(
-            (status.ag, f"move.{status.tx}.{status.mark}.{attempt}"),
+            answer,
             Y2Moved(
                 tx=status.tx,
                 moved=moved,
@@ -190,12 +194,13 @@ class Bank(Institution):
         Where the cash has not come, call again with the next attempt.
         """
         name = (status.ag, f"{status.tx}.{status.mark}")
-        payee = self.book.expected((status.ag, status.tx))
+        answer = (status.ag, f"credit.{status.tx}.{status.mark}.{attempt}")
+        payee = "" if self.book.answer(answer) else self.book.expected((status.ag, status.tx))
         paid = bool(payee) and self.book.pay_in(
             name, payee, mark_currency(status.mark), status.amount
         )
         self.reply(
-            (status.ag, f"credit.{status.tx}.{status.mark}.{attempt}"),
+            answer,
             Y2Credited(
                 tx=status.tx,
                 paying=mark_bank(status.mark),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from ufmi.crypto import Signer, Sm2PublicKey
 from ufmi.errors import Refused
-from ufmi.frontend import Executed
+from ufmi.frontend import Delivery, Executed
+from ufmi.frontend.noticeindex import ASKED_MAX, newer
 from ufmi.node import Node
 from ufmi.protocol import UNRECORDED, Code, Form, Line, Message, decode, sign
 from ufmi.protocol.governance import Possess, Possession, Rotate
 
 DAY_MS = 24 * 3_600_000
+# An account or asset as JSON, with what a text escapes.
+ANSWER_BYTES_MAX = 1024 * 1024
 
 
 class Client:
@@ -57,7 +60,7 @@ class Client:
         answer = self.node.ask(self.sign(message))
         if answer.code != Code.OK:
             raise Refused(answer.code, answer.detail, recorded=False)
-        return decode(answer.text)
+        return decode(answer.text, ANSWER_BYTES_MAX)
 
     def rotate_key(self, signer: Signer, tx: str = "") -> Executed:
         """ROTATE: this party signs with another key from now on. Raises Refused."""
@@ -96,3 +99,17 @@ class Client:
                 transaction_id=executed.transaction_id,
             )
         return executed
+
+    def notifications(self, start: int = 1, limit: int = ASKED_MAX) -> list[Delivery]:
+        """What UFMI sent to this party from its number `start` on, verified, in order.
+
+        Who was away asks from the number after his last one, until nothing more comes.
+
+        Raises:
+            BadReceipt: the front-end's signature does not prove what it gave.
+            UsageError: `start` or `limit` is out of range.
+        """
+        found = self.node.frontend.notifications(self.id, start, limit)
+        for one in found:
+            one.verify(self.node.frontend_key)
+        return newer(found, start)

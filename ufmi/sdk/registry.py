@@ -9,9 +9,11 @@ from ufmi.crypto import Signer, sm3_hex
 from ufmi.frontend import Delivery, Executed
 from ufmi.node import Node
 from ufmi.protocol import Form, Message
+from ufmi.protocol import keys as state
 from ufmi.protocol.assets import P1, P2, P1Registry, P2Registry
 from ufmi.protocol.governance import Ended
 from ufmi.protocol.holdings import Z1, Z2, Z3, Z1Locked, Z1Result
+from ufmi.protocol.records import Listing
 from ufmi.protocol.users import X1, X2, X1Registry, X2Registry
 from ufmi.sdk.institution import AssetBook, Institution
 
@@ -30,7 +32,7 @@ class Registry(Institution):
 
     Args:
         assets: its assets by its own ids.
-        agrees: whether it agrees to a change of a user's addresses (X2); it does not if not given.
+        agrees: whether it agrees to an update (X2); where no address changes if not given.
     """
 
     book: AssetBook
@@ -42,7 +44,7 @@ class Registry(Institution):
         signer: Signer,
         book: AssetBook,
         assets: dict[str, Description] | None = None,
-        agrees: Callable[[X2], bool] = lambda x2: False,
+        agrees: Callable[[X2], bool] = lambda x2: not x2.addresses,
     ) -> None:
         self.assets = dict(assets or {})
         self.agrees = agrees
@@ -96,8 +98,8 @@ class Registry(Institution):
         )
 
     def _describe(self, p1: P1) -> None:
-        if self.node.asset(p1.asset) is not None:
-            return  # a P1 for another bank's money: nothing is asked
+        if self.node.record(state.listing(p1.ag, p1.tx), Listing) is None:
+            return  # a P1 for another bank's money alone: nothing is asked
         known = self.assets.get(p1.registry_asset)
         shown = known or Description("unknown", "UNKNOWN", 0, p1.currency)
         self.reply(
