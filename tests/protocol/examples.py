@@ -43,7 +43,7 @@ def others() -> tuple[Form, ...]:
         *(builders.x1_result(), updates.x2_result(), updates.x3_result()),
         *(builders.p1_result(), updates.p2_result(), updates.p3_result()),
         *(builders.y1_result(), transfers.y2_checked(), transfers.y2_received()),
-        *(transfers.y2_status(), transfers.y2_result()),
+        *(transfers.y2_status(), transfers.y2_result(), transfers.receive_result()),
         *(builders.z1_result(), transfers.z2_result(), transfers.z3()),
         *(builders.s1_result(), transfers.s2_result(), transfers.s2_cancelled()),
         *(transfers.s3_result(), transfers.s4()),

@@ -12,7 +12,15 @@ from . import builders, examples, transfers, updates
 
 BROKER, BANK, REGISTRY = builders.BROKER, builders.BANK, builders.REGISTRY
 MATCHER = builders.MATCHER
+_ADDRESS = (Code.ADDRESS_REVOKED, Code.ADDRESS_FROZEN, Code.ADDRESS_MISMATCH)
 OTHER_BROKER, OTHER_BANK = builders.OTHER_BROKER, "NBANKSBCN001"
+
+
+# Refusals that others hear too, since what they answer was in order.
+OTHERS_HEAR = {
+    "Y1.locked": (*_ADDRESS, Code.TOO_LARGE),
+    "Z1.locked": (*_ADDRESS, Code.ASSET_INACTIVE, Code.TOO_LARGE),
+}
 
 
 def results_of(made: Message) -> list[Result]:
@@ -25,6 +33,7 @@ def results_of(made: Message) -> list[Result]:
         "parts": [f"{builders.MARK}:6000"],
         "status": "BURNING",
         "bank": BANK,
+        "ag": BROKER,
         "paid": 60_00,
         "returned": 0,
         "registry": REGISTRY,
@@ -45,7 +54,7 @@ def test_every_answer_has_a_text_that_reads_back(made: Message) -> None:
 @pytest.mark.parametrize("made", examples.messages(), ids=lambda made: made.NAME)
 def test_a_refusal_reaches_the_sender_and_nobody_else(made: Message) -> None:
     for code in Code:
-        if code not in ACCEPTED:
+        if code not in ACCEPTED and code not in OTHERS_HEAR.get(made.NAME, ()):
             told = [party for party, _ in made.answers(Result(made.identity, code, "x" * 500))]
             assert told == [made.sender]
 
@@ -96,7 +105,7 @@ def test_what_was_not_recorded_or_refused_is_not_forwarded(made: Message) -> Non
         sent = deliveries(made, line, Result(made.identity, code), 1)
         if code in UNRECORDED:
             assert sent == []
-        elif code not in ACCEPTED:
+        elif code not in ACCEPTED and code not in OTHERS_HEAR.get(made.NAME, ()):
             assert {(one.to, one.line) for one in sent} == {(made.sender, None)}
 
 
@@ -151,6 +160,16 @@ def test_all_three_learn_whether_an_asset_came_onto_the_ledger(outcome: str, qua
     assert set(answers) == {BROKER, REGISTRY, builders.address(2)}
     for answer in answers.values():
         assert answer == builders.z1_result(code=outcome, quantity=quantity)
+
+
+@pytest.mark.parametrize("code", Code)
+def test_who_else_hears_that_a_lock_was_in_vain(code: Code) -> None:
+    """The code tells whether the answer was to the broker's own instruction: only then he hears."""
+    locked, on_chain = builders.y1_locked(), builders.z1_locked()
+    for made, others in ((locked, {BROKER}), (on_chain, {BROKER, builders.address(2)})):
+        told = {party for party, _ in made.answers(Result(made.identity, code))}
+        heard = code in ACCEPTED or code in OTHERS_HEAR[made.NAME]
+        assert told == ({made.sender} | others if heard else {made.sender})
 
 
 def test_a_lock_that_is_refused_tells_the_bank_to_unlock() -> None:

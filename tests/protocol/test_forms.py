@@ -115,6 +115,7 @@ OTHERS = {
     "P2.result": "tx asset name code ag",
     "P3.result": "tx asset code ag information",
     "Y1.result": "tx code mark quantity cash ag",
+    "RECEIVE.result": "tx address code",
     "Y2.checked": "tx passed code ag",
     "Y2.received": "tx mark quantity cash ag bank payee address answered",
     "Y2.status": "tx ag mark code status bank address amount answered",

@@ -165,7 +165,11 @@ TOUCHED: list[tuple[Message, set[str], set[str]]] = [
             f"address/{builders.address('new bank')}",
         },
     ),
-    (updates.status(), set(), {f"party/{BANK}", "proposal/STATUS/STATUS-1"}),
+    (
+        updates.status(),
+        set(),
+        {f"party/{BANK}", "proposal/STATUS/STATUS-1", "subscriptions"},
+    ),
     (
         updates.status(kind="ADDRESS", subject=A),
         set(),

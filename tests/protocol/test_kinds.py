@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ufmi.errors import InvalidField
-from ufmi.protocol import AMOUNT_MAX, FORMS, Form, decode
+from ufmi.protocol import AMOUNT_MAX, FORMS, Form, TooLong, decode
+from ufmi.protocol.kinds import LONG_BYTES_MAX
 from ufmi.protocol.text import join, split
 
 from . import builders, transfers, updates
@@ -139,7 +140,7 @@ CASES: dict[str, tuple[Callable[..., Form], str, list[str], list[str]]] = {
         updates.x3_result,
         "account",
         ["", "x" * 8_192, "甲" * 2_730, '{"a":[1,2]}'],
-        ["x" * 8_193, "甲" * 2_731],
+        [],
     ),
     "list of addresses": (
         updates.x2,
@@ -229,3 +230,15 @@ def test_a_rule_holds_inside_a_structure_too(part: str, wrong: str) -> None:
     with pytest.raises(InvalidField) as caught:
         decode(builders.t1().text().replace(part, wrong, 1))
     assert caught.value.field.startswith("orders.")
+
+
+def test_an_answer_may_be_longer_than_a_message_and_has_its_own_limit() -> None:
+    most = 2 * LONG_BYTES_MAX
+    longest = updates.x3_result(account="x" * LONG_BYTES_MAX)
+    assert decode(longest.text(), most) == longest
+    with pytest.raises(TooLong):
+        decode(longest.text())
+    for account in ("x" * (LONG_BYTES_MAX + 1), "甲" * (LONG_BYTES_MAX // 3 + 1)):
+        with pytest.raises(InvalidField) as caught:
+            decode(updates.x3_result(account=account).text(), most)
+        assert caught.value.field == "account"

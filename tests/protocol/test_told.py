@@ -207,13 +207,19 @@ def test_each_leg_is_a_transfer_from_seller_to_buyer() -> None:
 @pytest.mark.parametrize(
     "made",
     [
-        *(builders.admit(), builders.revoke(), builders.expire(), transfers.receive()),
+        *(builders.admit(), builders.revoke(), builders.expire()),
         *(updates.rotate(), updates.status(), updates.activate()),
     ],
     ids=lambda made: made.NAME,
 )
 def test_a_message_of_governance_has_an_outcome(made: Message, code: Code) -> None:
     assert after(made, code) == [outcome(made, code)]
+
+
+@pytest.mark.parametrize("code", [Code.OK, Code.ADDRESS_TAKEN])
+def test_a_bank_learns_whether_its_address_takes_in_tokens(code: Code) -> None:
+    told = after(transfers.receive(), code)
+    assert told == [(BANK, transfers.receive_result(code=code))]
 
 
 def test_those_concerned_learn_of_a_new_status_once() -> None:
@@ -235,3 +241,12 @@ def test_those_concerned_learn_what_expired(kind: str, owner: str) -> None:
     ended = builders.ended(kind=kind, owner=owner)
     told = after(expire, told=[owner, BANK])
     assert told == [outcome(expire), (owner, ended), (BANK, ended)]
+
+
+def test_an_expiry_that_ends_a_withdrawal_brings_its_end() -> None:
+    expire = builders.expire(kind="WITHDRAWAL", number="Y2-1", side="", asset="")
+    data = {"outcome": "PARTLY", "paid": 20_00, "returned": 40_00, "ag": BROKER, "bank": OPENING}
+    told = after(expire, told=[A, BROKER, OPENING], **data)
+    end = transfers.y2_result(code="PARTLY", paid=20_00, returned=40_00)
+    assert told[-2:] == [(BROKER, end), (OPENING, end)]
+    assert len(told) == 6

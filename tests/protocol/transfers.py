@@ -21,6 +21,7 @@ from ufmi.protocol.settlement import Leg, T1Settled
 from ufmi.protocol.withdrawals import (
     Y2,
     Receive,
+    ReceiveResult,
     Withdraw,
     Y2Burn,
     Y2Checked,
@@ -58,6 +59,11 @@ def receive(**changes: Any) -> Receive:
         own = bind(ag=BANK, tx="RECEIVE-1", user=BANK, key=public("till"))
         changes["proof"] = (proof(own, "till"),)
     return Receive(**{"tx": "RECEIVE-1", **ours(BANK), **changes})
+
+
+def receive_result(**changes: Any) -> ReceiveResult:
+    fields = {"tx": "RECEIVE-1", "address": address("till"), "code": "OK"}
+    return ReceiveResult(**{**fields, **changes})
 
 
 def withdraw(**changes: Any) -> Withdraw:
