@@ -5,7 +5,9 @@ UfmiError
 │   ├── InvalidKey           1001   not a key, or not on the curve
 │   ├── InvalidSignature     1002   the signature does not fit key and message
 │   ├── WrongPassword        1003   a key file does not open with this password
-│   └── ProviderError        1004   no SM2 implementation works here
+│   ├── ProviderError        1004   no SM2 implementation works here
+│   ├── DecryptionFailed     1005   a ciphertext was changed, or is for another key
+│   └── EnvelopeError        1006   an envelope cannot be made, or does not open
 ├── ProtocolError        UFMI-2000
 │   ├── MalformedText        2001   not a message in its one canonical form
 │   ├── InvalidField         2002   a field breaks its rule
@@ -107,6 +109,15 @@ class WrongPassword(CryptoError):
 class ProviderError(CryptoError):
     code = "UFMI-1004"
     hint_default = "Install the package's dependencies again; `ufmi version` shows what is found"
+
+
+class DecryptionFailed(CryptoError):
+    code = "UFMI-1005"
+    hint_default = "Check that it arrived whole and was made for this key"
+
+
+class EnvelopeError(CryptoError):
+    code = "UFMI-1006"
 
 
 class ProtocolError(UfmiError):
