@@ -42,10 +42,16 @@ UfmiError
 │   ├── Backpressure         5002   too much is waiting; send again later
 │   ├── SetAside             5003   a message was taken out because its execution failed
 │   └── JournalCorrupted     5004   the intake journal contradicts itself
-└── UsageError           UFMI-6000
-    ├── ScenarioError        6001   a scenario file is wrong
-    ├── BookError            6002   a bank's or registry's own book refuses
-    └── BadReceipt           6003   an arrival receipt does not prove what it should
+├── UsageError           UFMI-6000
+│   ├── ScenarioError        6001   a scenario file is wrong
+│   ├── BookError            6002   a bank's or registry's own book refuses
+│   └── BadReceipt           6003   an arrival receipt does not prove what it should
+└── SnapshotError        UFMI-7100
+    ├── InvalidSnapshot      7101   no snapshot can have this id, version, hash or size
+    ├── SnapshotMissing      7102   the store does not have the snapshot
+    ├── SnapshotDamaged      7103   what the store has does not fit its hash
+    ├── StoreRefused         7104   the store does not let us in, or is set up wrongly
+    └── StoreUnavailable     7105   the store cannot be reached or does not answer
 """
 
 from __future__ import annotations
@@ -341,3 +347,32 @@ class BookError(UsageError):
 
 class BadReceipt(UsageError):
     code = "UFMI-6003"
+
+
+class SnapshotError(UfmiError):
+    code = "UFMI-7100"
+
+
+class InvalidSnapshot(SnapshotError):
+    code = "UFMI-7101"
+
+
+class SnapshotMissing(SnapshotError):
+    code = "UFMI-7102"
+    hint_default = "Check the object's id, version and hash, and that this is the right store"
+
+
+class SnapshotDamaged(SnapshotError):
+    code = "UFMI-7103"
+    hint_default = "Put the same bytes again, from a copy or from whoever made the report"
+
+
+class StoreRefused(SnapshotError):
+    code = "UFMI-7104"
+    hint_default = "Check bucket, region and credentials, and what they may do"
+
+
+class StoreUnavailable(SnapshotError):
+    code = "UFMI-7105"
+    hint_default = "Check that the endpoint is right and the store runs, then try again"
+    retryable = True

@@ -9,8 +9,8 @@ from __future__ import annotations
 from ufmi.crypto._curve import is_public_point
 from ufmi.errors import DecryptionFailed
 
-# Shorter data may happen to equal what the key derivation gives, or that may be all zeros; the
-# standard starts anew in the second case, gmsm refuses the first. Of 16 bytes, neither ever happens.
+# What the key derivation gives for shorter data may be all zeros, in which case the standard has
+# the sender begin anew, or equal the data, which gmsm refuses. Over 16 bytes neither ever happens.
 PLAIN_BYTES_MIN = 16
 PLAIN_BYTES_MAX = 1_024
 OVERHEAD_MAX = 128  # of the DER form over what it hides
