@@ -227,7 +227,7 @@ _S3_SETTINGS = ("endpoint", "region", "access_key_id", "secret_access_key", "ses
 
 @dataclass(frozen=True)
 class S3Options:
-    """How to reach a bucket. What is left empty comes from the environment (AWS_REGION, …).
+    """How to reach a bucket. What is left empty comes from the environment (docs/snapshots.md).
 
     `endpoint` is the URL of a store other than Amazon's; one with http:// is not encrypted on its
     way. `authority` is a file of certificates (PEM) to trust beside the system's. A request, tries
@@ -267,7 +267,9 @@ class Bucket:
             "connect_timeout": timedelta(seconds=min(5, options.seconds)),
             "timeout": timedelta(seconds=options.seconds),
         }
-        if options.endpoint.startswith("http://"):
+        # obstore does not look at the variable where it is given options for its client.
+        allowed = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1")
+        if options.endpoint.startswith("http://") or allowed:
             client["allow_http"] = True
         try:
             if options.authority is not None:
