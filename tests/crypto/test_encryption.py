@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
@@ -77,6 +79,21 @@ def test_gmssl_agrees_on_ciphertexts(key: Sm2PrivateKey, data: bytes) -> None:
 def test_two_ciphertexts_of_one_secret_differ(each_provider: Provider) -> None:
     made = {_ciphertext.der_to_raw(KEY.public_key.encrypt(SECRET))[:65] for _ in range(20)}
     assert len(made) == 20
+
+
+def test_several_threads_use_one_key_at_once(each_provider: Provider) -> None:
+    """With refusals among them, whose errors must not show in another call."""
+    good = [KEY.public_key.encrypt(SECRET) for _ in range(8)]
+
+    def read(number: int) -> bytes | None:
+        der = good[number % 8]
+        try:
+            return KEY.decrypt(der[:-1] + bytes([der[-1] ^ number % 2]))
+        except DecryptionFailed:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(read, range(400))) == [SECRET, None] * 200
 
 
 def test_every_flipped_bit_of_a_ciphertext_is_found(each_provider: Provider) -> None:
