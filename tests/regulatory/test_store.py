@@ -200,7 +200,7 @@ TROUBLES = {
 @pytest.mark.parametrize("name", TROUBLES)
 def test_a_store_that_does_not_let_us_in_is_told(s3: Gateway, name: str) -> None:
     where, wrong = TROUBLES[name]
-    store = open_store(where, replace(options(s3), **wrong))  # type: ignore[arg-type]
+    store = open_store(where, replace(options(s3), **wrong))
     for call in (
         lambda: store.put(ID, 0, b"data"),
         lambda: store.get(ID, 0, "0" * 64),
