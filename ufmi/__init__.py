@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ufmi.amounts import format_amount, parse_amount
     from ufmi.auditor import Auditor
     from ufmi.crypto import Signer, Sm2PrivateKey, Sm2PublicKey
+    from ufmi.documents import Document, person_hmac
     from ufmi.errors import Refused, UfmiError
     from ufmi.legacy.books import SqliteBook
     from ufmi.node import Node
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         SignedOrder,
         Wallet,
     )
+    from ufmi.search import Index
 
 _HOMES = {
     "Auditor": "ufmi.auditor",
@@ -36,6 +38,8 @@ _HOMES = {
     "Broker": "ufmi.sdk",
     "Code": "ufmi.protocol",
     "Description": "ufmi.sdk",
+    "Document": "ufmi.documents",
+    "Index": "ufmi.search",
     "Matcher": "ufmi.sdk",
     "Node": "ufmi.node",
     "Operator": "ufmi.sdk",
@@ -52,6 +56,7 @@ _HOMES = {
     "Wallet": "ufmi.sdk",
     "format_amount": "ufmi.amounts",
     "parse_amount": "ufmi.amounts",
+    "person_hmac": "ufmi.documents",
 }
 
 __all__ = [
@@ -60,6 +65,8 @@ __all__ = [
     "Broker",
     "Code",
     "Description",
+    "Document",
+    "Index",
     "Matcher",
     "Node",
     "Operator",
@@ -76,6 +83,7 @@ __all__ = [
     "Wallet",
     "format_amount",
     "parse_amount",
+    "person_hmac",
 ]
 
 

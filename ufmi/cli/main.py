@@ -15,9 +15,10 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from ufmi import crypto
-from ufmi.cli import keys, show
+from ufmi.cli import documents, keys, show
 from ufmi.cli import ledger as ledger_commands
 from ufmi.cli import network as network_commands
+from ufmi.cli import search as search_commands
 from ufmi.cli.common import (
     DATA_DEFAULT,
     AsJson,
@@ -51,6 +52,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(show.app, name="show")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(network_commands.app, name="network")
+app.add_typer(documents.app, name="documents")
+app.command()(guarded(search_commands.search))
 
 LedgerKind = Annotated[str, typer.Option("--ledger", help="Which ledger: embedded or fabric.")]
 Folder = Annotated[

@@ -10,6 +10,7 @@ from ufmi.protocol.funds import Y1, Y1Locked, Y1Result
 from ufmi.protocol.governance import Ended
 from ufmi.protocol.users import X1, X1Bank
 from ufmi.sdk.institution import Institution
+from ufmi.sdk.papers import offered
 
 
 class Bank(Institution):
@@ -22,6 +23,8 @@ class Bank(Institution):
             self._lock(message)
 
     def _confirm_account(self, x1: X1, unified: str) -> None:
+        accepted = self.book.knows(x1.bank_user)
+        digest, documents = offered(self.book if accepted else None, x1.bank_user, unified)
         self.reply(
             (x1.ag, f"x1.{x1.tx}"),
             X1Bank(
@@ -32,10 +35,11 @@ class Bank(Institution):
                 valid_until=self.valid_until(),
                 ag=x1.ag,
                 unified=unified,
-                accepted=self.book.knows(x1.bank_user),
+                accepted=accepted,
                 answered=sm3_hex(x1.text().encode()),
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _lock(self, y1: Y1) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ufmi.documents import Document
 from ufmi.frontend import Executed
 from ufmi.protocol.assets import P1
 from ufmi.protocol.codes import CURRENCIES
 from ufmi.protocol.funds import Y1
 from ufmi.protocol.records import Account
 from ufmi.protocol.users import X1, Proof
+from ufmi.sdk.papers import attached
 from ufmi.sdk.party import Client
 
 
@@ -25,7 +27,7 @@ class Broker(Client):
         registry: str,
         registry_user: str,
         person: str,
-        document: str,
+        document: Document | str,
         proofs: Sequence[Proof],
         unified: str = "",
         tx: str = "",
@@ -35,13 +37,15 @@ class Broker(Client):
 
         Args:
             person: HMAC-SM3 of the identity document under the market's secret (hex).
-            document: SM3 of the salted document about the person (hex).
+            document: the salted document about the person, which is sent along; or its SM3 (hex).
             proofs: of the user's first addresses, made with `Wallet.bind` for the same `tx`.
             unified: the id of a user who is registered already.
+            documents: further documents for the line; with a digest, the document itself.
 
         Raises:
             Refused: by the front-end or the contract.
         """
+        digest, documents = attached(document, documents)
         return self.send(
             X1(
                 tx=tx or self.new_tx(),
@@ -54,7 +58,7 @@ class Broker(Client):
                 valid_until=self.valid_until(),
                 bank=bank,
                 registry=registry,
-                document=document,
+                document=digest,
                 person=person,
                 unified=unified,
                 proofs=tuple(proofs),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ufmi.crypto import Signer, sm3_hex
+from ufmi.documents import Document
 from ufmi.frontend import Delivery
 from ufmi.node import Node
 from ufmi.protocol import Form, Message
@@ -13,6 +14,7 @@ from ufmi.protocol.governance import Ended
 from ufmi.protocol.holdings import Z1, Z1Locked, Z1Result
 from ufmi.protocol.users import X1, X1Registry
 from ufmi.sdk.institution import Book, Institution
+from ufmi.sdk.papers import attached, offered
 
 
 class Description(NamedTuple):
@@ -22,6 +24,7 @@ class Description(NamedTuple):
     asset_class: str
     decimals: int
     currency: str
+    document: Document | None = None  # the salted document about the product, sent along
 
 
 class Registry(Institution):
@@ -51,6 +54,8 @@ class Registry(Institution):
             self._lock(message)
 
     def _confirm_account(self, x1: X1, unified: str) -> None:
+        accepted = self.book.knows(x1.registry_user)
+        digest, documents = offered(self.book if accepted else None, x1.registry_user, unified)
         self.reply(
             (x1.ag, f"x1.{x1.tx}"),
             X1Registry(
@@ -61,15 +66,17 @@ class Registry(Institution):
                 valid_until=self.valid_until(),
                 ag=x1.ag,
                 unified=unified,
-                accepted=self.book.knows(x1.registry_user),
+                accepted=accepted,
                 answered=sm3_hex(x1.text().encode()),
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _describe(self, p1: P1) -> None:
         known = self.assets.get(p1.registry_asset)
         shown = known or Description("unknown", "UNKNOWN", 0, p1.currency)
+        digest, documents = attached(shown.document)
         self.reply(
             (p1.ag, f"p1.{p1.tx}"),
             P1Registry(
@@ -85,8 +92,9 @@ class Registry(Institution):
                 asset_class=shown.asset_class,
                 decimals=shown.decimals,
                 currency=shown.currency,
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _lock(self, z1: Z1) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 from ufmi.errors import StoreCorrupted
-from ufmi.frontend.documents import Tombstone
+from ufmi.frontend.documents import Documents, Tombstone
 from ufmi.ledger import Block, Network
 from ufmi.ledger.embedded.rwset import decode
 from ufmi.node import Node
@@ -16,6 +17,7 @@ from ufmi.search.query import read_query
 from ufmi.search.store import IndexStore, Place
 
 CONTRACT = "udl"
+FOLDER = "search"
 _BLOCKS_AT_ONCE = 200
 
 
@@ -34,7 +36,7 @@ class Index:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._store = IndexStore(node.folder / "search", node.frontend.documents)
+        self._store = IndexStore(node.folder / FOLDER, node.frontend.documents)
 
     def find(
         self, text: str = "", *, kind: str = "", where: Sequence[str] = (), limit: int = 20
@@ -110,12 +112,9 @@ class Index:
         """Erases a document: from the store for good, and from the index.
 
         Raises:
-            NotFound, InvalidField, StorageFailed: as `Documents.erase`.
+            NotFound, InvalidField, StorageFailed, StoreCorrupted, LedgerInUse: as `erase` below.
         """
-        tombstone = self._node.frontend.documents.erase(digest, reason)
-        with self._store.change():
-            self._store.refresh()
-        return tombstone
+        return erase(self._node.folder, self._node.frontend.documents, digest, reason)
 
     def close(self) -> None:
         """Closes the file."""
@@ -126,6 +125,45 @@ class Index:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def find_offline(
+    data: Path, text: str = "", *, kind: str = "", where: Sequence[str] = (), limit: int = 20
+) -> Found:
+    """The same as `Index.find`, as far as the index has come, without the ledger.
+
+    For a data folder whose ledger another process has open. Raises as `Index.find`.
+    """
+    query = read_query(text, where)
+    store = IndexStore(data / FOLDER, Documents(data / "frontend" / "documents"))
+    try:
+        with store.change():
+            store.refresh()
+        return store.find(query, kind, limit)
+    finally:
+        store.close()
+
+
+def erase(data: Path, documents: Documents, digest: str, reason: str = "") -> Tombstone:
+    """Erases a document from a data folder: from the store for good, and from the index.
+
+    Another process may have the ledger open meanwhile.
+
+    Raises:
+        NotFound: there is no such document.
+        InvalidField: not a digest, or the reason is too long.
+        StorageFailed, StoreCorrupted, LedgerInUse: the document is erased, but the index could not
+            be changed; it lets go of the document when it is next used.
+    """
+    tombstone = documents.erase(digest, reason)
+    if (data / FOLDER).is_dir():
+        store = IndexStore(data / FOLDER, documents)
+        try:
+            with store.change():
+                store.refresh()
+        finally:
+            store.close()
+    return tombstone
 
 
 def writes_of(block: Block) -> Iterator[tuple[str, bytes | None]]:
