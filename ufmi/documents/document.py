@@ -130,8 +130,8 @@ def _place(name: str, top: str, other: str) -> tuple[str, ...]:
     wanted = tuple(name.split("."))
     found = [
         path
-        for path, plain in model.places(model.root())
-        if plain and path[0] == top and other not in path and path[-len(wanted) :] == wanted
+        for path in model.places().get(wanted[-1], ())
+        if path[0] == top and other not in path and path[-len(wanted) :] == wanted
     ]
     if not found:
         raise InvalidField(name, "is not in the object model", hint=_like(name))

@@ -82,14 +82,20 @@ def _below(group: Group, part: str) -> Group:
     return member
 
 
-def places(group: Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Paths of all groups and fields below a group; whether each lies outside any list."""
-    for name, member in group.members.items():
-        here = (*path, name)
-        yield here, True
-        if isinstance(member, Group):
-            for below, plain in places(member, here):
-                yield below, plain and not member.many
+@cache
+def places() -> dict[str, list[tuple[str, ...]]]:
+    """Where groups and fields stand that have one place only, outside lists, by their names."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+
+    def walk(group: Group, path: tuple[str, ...]) -> None:
+        for name, member in group.members.items():
+            here = (*path, name)
+            found.setdefault(name, []).append(here)
+            if isinstance(member, Group) and not member.many:
+                walk(member, here)
+
+    walk(root(), ())
+    return found
 
 
 @cache

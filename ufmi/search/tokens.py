@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 # Stands between the parts of an entry, so that no phrase reaches from one into the next. It is a
 # private character, which no query can ask for.
@@ -21,35 +22,34 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", whole).casefold())
 
 
-def _stands_alone(letter: str) -> bool:
+@lru_cache(maxsize=65_536)
+def _kind(letter: str) -> str:
+    """What a character does: it belongs to a `word`, stands `alone`, or `separates`."""
+    if letter.isascii():
+        return "word" if letter.isalnum() else "separates"
     category = unicodedata.category(letter)
-    return category in ("Lo", "Nl", "No") or unicodedata.east_asian_width(letter) == "W"
+    if category[0] not in "LNM":
+        return "separates"
+    wide = unicodedata.east_asian_width(letter) == "W"
+    return "alone" if wide or category in ("Lo", "Nl", "No") else "word"
 
 
 def tokens(text: str) -> list[str]:
     """The tokens of a text in order. Punctuation, symbols and control characters separate."""
     found: list[str] = []
-    word: list[str] = []
-
-    def end() -> None:
-        if word:
-            found.append("".join(word))
-            word.clear()
-
+    word = ""
     for letter in fold(text):
-        if letter.isascii():
-            if letter.isalnum():
-                word.append(letter)
-            else:
-                end()
-        elif unicodedata.category(letter)[0] not in "LNM":
-            end()
-        elif _stands_alone(letter):
-            end()
+        kind = _kind(letter)
+        if kind == "word":
+            word += letter
+            continue
+        if word:
+            found.append(word)
+            word = ""
+        if kind == "alone":
             found.append(letter)
-        else:
-            word.append(letter)
-    end()
+    if word:
+        found.append(word)
     return found
 
 
