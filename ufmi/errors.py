@@ -11,7 +11,8 @@ UfmiError
 ├── ProtocolError        UFMI-2000
 │   ├── MalformedText        2001   not a message in its one canonical form
 │   ├── InvalidField         2002   a field breaks its rule
-│   └── InvalidAmount        2003   an amount for people does not fit its unit
+│   ├── InvalidAmount        2003   an amount for people does not fit its unit
+│   └── MalformedDocument    2004   not a document in its one canonical form
 ├── ContractError        UFMI-3000
 │   ├── UndeclaredKey        3001   a contract touched a key that it had not declared
 │   ├── LimitExceeded        3002   more keys, bytes or messages than a transaction may have
@@ -42,11 +43,13 @@ UfmiError
 │   ├── Refused              5001   a message was refused, by the front-end or the contract
 │   ├── Backpressure         5002   too much is waiting; send again later
 │   ├── SetAside             5003   a message was taken out because its execution failed
-│   └── JournalCorrupted     5004   the intake journal contradicts itself
+│   ├── JournalCorrupted     5004   the intake journal contradicts itself
+│   └── DocumentErased       5005   the document was erased and is not kept again
 ├── UsageError           UFMI-6000
 │   ├── ScenarioError        6001   a scenario file is wrong
 │   ├── BookError            6002   a bank's or registry's own book refuses
-│   └── BadReceipt           6003   an arrival receipt does not prove what it should
+│   ├── BadReceipt           6003   an arrival receipt does not prove what it should
+│   └── SearchError          6004   a search asks for what cannot be looked for
 └── SnapshotError        UFMI-7100
     ├── InvalidSnapshot      7101   no snapshot can have this id, version, hash or size
     ├── SnapshotMissing      7102   the store does not have the snapshot
@@ -148,6 +151,11 @@ class InvalidField(ProtocolError):
 
 class InvalidAmount(ProtocolError):
     code = "UFMI-2003"
+
+
+class MalformedDocument(ProtocolError):
+    code = "UFMI-2004"
+    hint_default = "docs/documents.md shows the form of a document"
 
 
 class ContractError(UfmiError):
@@ -339,6 +347,11 @@ class JournalCorrupted(FrontendError):
     hint_default = "Restore the folder from a backup; do not write to it"
 
 
+class DocumentErased(FrontendError):
+    code = "UFMI-5005"
+    hint_default = "Send the line without the document; its digest stays valid"
+
+
 class UsageError(UfmiError):
     code = "UFMI-6000"
 
@@ -353,6 +366,11 @@ class BookError(UsageError):
 
 class BadReceipt(UsageError):
     code = "UFMI-6003"
+
+
+class SearchError(UsageError):
+    code = "UFMI-6004"
+    hint_default = "docs/documents.md shows how to search"
 
 
 class SnapshotError(UfmiError):
