@@ -54,6 +54,8 @@ def number_text(number: int | Decimal) -> str:
         MalformedObject: not finite, or too many digits by its exponent.
     """
     if isinstance(number, int):
+        if abs(number) >= 10**DIGITS_MAX:
+            raise MalformedObject(f"a number has more than {DIGITS_MAX} digits")
         return str(number)
     _bounded(number)
     text = format(number, "f")
