@@ -5,11 +5,14 @@ UfmiError
 │   ├── InvalidKey           1001   not a key, or not on the curve
 │   ├── InvalidSignature     1002   the signature does not fit key and message
 │   ├── WrongPassword        1003   a key file does not open with this password
-│   └── ProviderError        1004   no SM2 implementation works here
+│   ├── ProviderError        1004   no SM2 implementation works here
+│   ├── DecryptionFailed     1005   a ciphertext was changed, or is for another key
+│   └── EnvelopeError        1006   an envelope cannot be made, or does not open
 ├── ProtocolError        UFMI-2000
 │   ├── MalformedText        2001   not a message in its one canonical form
 │   ├── InvalidField         2002   a field breaks its rule
-│   └── InvalidAmount        2003   an amount for people does not fit its unit
+│   ├── InvalidAmount        2003   an amount for people does not fit its unit
+│   └── MalformedDocument    2004   not a document in its one canonical form
 ├── ContractError        UFMI-3000
 │   ├── UndeclaredKey        3001   a contract touched a key that it had not declared
 │   ├── LimitExceeded        3002   more keys, bytes or messages than a transaction may have
@@ -40,15 +43,29 @@ UfmiError
 │   ├── Refused              5001   a message was refused, by the front-end or the contract
 │   ├── Backpressure         5002   too much is waiting; send again later
 │   ├── SetAside             5003   a message was taken out because its execution failed
-│   └── JournalCorrupted     5004   the intake journal contradicts itself
-└── UsageError           UFMI-6000
-    ├── ScenarioError        6001   a scenario file is wrong
-    ├── BookError            6002   a bank's or registry's own book refuses
-    └── BadReceipt           6003   an arrival receipt does not prove what it should
+│   ├── JournalCorrupted     5004   the intake journal contradicts itself
+│   └── DocumentErased       5005   the document was erased and is not kept again
+├── UsageError           UFMI-6000
+│   ├── ScenarioError        6001   a scenario file is wrong
+│   ├── BookError            6002   a bank's or registry's own book refuses
+│   ├── BadReceipt           6003   an arrival receipt does not prove what it should
+│   └── SearchError          6004   a search asks for what cannot be looked for
+├── RegulatoryError      UFMI-7000
+│   ├── MalformedObject      7001   not a data object in JSON that can be kept exactly
+│   ├── InvalidObject        7002   a data object breaks the object model
+│   ├── LifecycleError       7003   a snapshot does not fit the earlier ones of its object
+│   └── InvalidSeal          7004   an owner's signature on a data object does not hold
+└── SnapshotError        UFMI-7100
+    ├── InvalidSnapshot      7101   no snapshot can have this id, version, hash or size
+    ├── SnapshotMissing      7102   the store does not have the snapshot
+    ├── SnapshotDamaged      7103   what the store has does not fit its hash
+    ├── StoreRefused         7104   the store does not let us in, or is set up wrongly
+    └── StoreUnavailable     7105   the store cannot be reached or does not answer
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -110,6 +127,15 @@ class ProviderError(CryptoError):
     hint_default = "Install the package's dependencies again; `ufmi version` shows what is found"
 
 
+class DecryptionFailed(CryptoError):
+    code = "UFMI-1005"
+    hint_default = "Check that it arrived whole and was made for this key"
+
+
+class EnvelopeError(CryptoError):
+    code = "UFMI-1006"
+
+
 class ProtocolError(UfmiError):
     code = "UFMI-2000"
 
@@ -131,6 +157,11 @@ class InvalidField(ProtocolError):
 
 class InvalidAmount(ProtocolError):
     code = "UFMI-2003"
+
+
+class MalformedDocument(ProtocolError):
+    code = "UFMI-2004"
+    hint_default = "docs/documents.md shows the form of a document"
 
 
 class ContractError(UfmiError):
@@ -322,6 +353,11 @@ class JournalCorrupted(FrontendError):
     hint_default = "Restore the folder from a backup; do not write to it"
 
 
+class DocumentErased(FrontendError):
+    code = "UFMI-5005"
+    hint_default = "Send the line without the document; its digest stays valid"
+
+
 class UsageError(UfmiError):
     code = "UFMI-6000"
 
@@ -336,3 +372,86 @@ class BookError(UsageError):
 
 class BadReceipt(UsageError):
     code = "UFMI-6003"
+
+
+class SearchError(UsageError):
+    code = "UFMI-6004"
+    hint_default = "docs/documents.md shows how to search"
+
+
+class SnapshotError(UfmiError):
+    code = "UFMI-7100"
+
+
+class InvalidSnapshot(SnapshotError):
+    code = "UFMI-7101"
+
+
+class SnapshotMissing(SnapshotError):
+    code = "UFMI-7102"
+    hint_default = "Check the object's id, version and hash, and that this is the right store"
+
+
+class SnapshotDamaged(SnapshotError):
+    code = "UFMI-7103"
+    hint_default = "Put the same bytes again, from a copy or from whoever made the report"
+
+
+class StoreRefused(SnapshotError):
+    code = "UFMI-7104"
+    hint_default = "Check bucket, region and credentials, and what they may do"
+
+
+class StoreUnavailable(SnapshotError):
+    code = "UFMI-7105"
+    hint_default = "Check that the endpoint is right and the store runs, then try again"
+    retryable = True
+
+
+class RegulatoryError(UfmiError):
+    code = "UFMI-7000"
+
+
+class MalformedObject(RegulatoryError):
+    code = "UFMI-7001"
+    hint_default = "Numbers are whole or Decimal; docs/objects.md has the form"
+
+
+class Finding(NamedTuple):
+    """One thing found wrong with a data object; `pointer` is a JSON pointer (RFC 6901).
+
+    A warning does not make the object invalid.
+    """
+
+    pointer: str
+    code: str
+    message: str
+    warning: bool = False
+
+
+class InvalidObject(RegulatoryError):
+    """A data object breaks the object model. `findings` has every place, with stable codes."""
+
+    code = "UFMI-7002"
+    hint_default = "docs/objects.md lists the codes of findings"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        first = findings[0]
+        more = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
+        super().__init__(f"{first.pointer or '/'} {first.code}: {first.message}{more}")
+        self.findings = tuple(findings)
+
+
+class LifecycleError(RegulatoryError):
+    """A snapshot does not fit the earlier ones. `rule` is stable; docs/objects.md lists them."""
+
+    code = "UFMI-7003"
+
+    def __init__(self, rule: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"{rule}: {problem}", hint=hint)
+        self.rule = rule
+
+
+class InvalidSeal(RegulatoryError):
+    code = "UFMI-7004"
+    hint_default = "Seal the finished snapshot; any change afterwards needs a new seal"

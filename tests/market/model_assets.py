@@ -42,12 +42,11 @@ class Assets(Value):
             broken.add(Code.TERMS_DIFFER)
         if m.accepted and pending and pending["currency"] != m.currency:
             broken.add(Code.CURRENCY_MISMATCH)
-        if m.accepted and m.asset in self.assets:
-            broken.add(Code.ASSET_EXISTS)
+        late = m.accepted and m.asset in self.assets
 
         def effect() -> None:
-            pending["state"] = "done" if m.accepted else "refused"
-            if m.accepted:
+            pending["state"] = "done" if m.accepted and not late else "refused"
+            if m.accepted and not late:
                 self.assets[m.asset] = {
                     "registry": m.sender, "registry_asset": m.registry_asset, "name": m.name,
                     "asset_class": m.asset_class, "decimals": m.decimals, "currency": m.currency,

@@ -241,6 +241,8 @@ class Governance(Value):
                 subject["flags"] |= {"SUSPENDED"}
                 key, _ = subject["keys"][-1]
                 subject["keys"] = (*subject["keys"][:-1], (key, True))
+        if m.kind == "PARTY" and subject is not None and subject["flags"] & {"SUSPENDED", "FROZEN"}:
+            self.follows.pop(m.subject, None)  # who may not take part gets no orders
 
     def on_activate(self, m: Any, digest: str) -> Plan:
         broken = set() if m.rules in self.known_rules else {Code.RULES_UNKNOWN}

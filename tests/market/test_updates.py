@@ -309,7 +309,13 @@ def test_the_broker_waits_for_both(market: Market, answered: str) -> None:
         market.accept(market.x2_bank(x2, "bob"))
     elif answered == "registry":
         market.accept(market.x2_registry(x2, "bob"))
-    market.refuse(market.x2_update(x2, "bob"), Code.NOT_PENDING)
+    early = market.x2_update(x2, "bob")
+    market.refuse(early, Code.NOT_ANSWERED)
+    if answered != "bank":
+        market.accept(market.x2_bank(x2, "bob"))
+    if answered != "registry":
+        market.accept(market.x2_registry(x2, "bob"))
+    market.accept(early)
 
 
 def test_an_update_that_nobody_answers_ends_by_expire(market: Market) -> None:

@@ -26,6 +26,7 @@ from ufmi.protocol.withdrawals import (
     Y2Status,
 )
 from ufmi.sdk.institution import CashBook, Institution
+from ufmi.sdk.papers import offered
 from ufmi.sdk.wallet import Wallet
 
 
@@ -62,6 +63,8 @@ class Bank(Institution):
             self.book.expect((message.ag, message.tx), message.bank_user)
 
     def _confirm_account(self, x1: X1, unified: str) -> None:
+        accepted = self.book.knows(x1.bank_user)
+        digest, documents = offered(self.book if accepted else None, x1.bank_user, unified)
         self.reply(
             (x1.ag, f"x1.{x1.tx}"),
             X1Bank(
@@ -72,10 +75,11 @@ class Bank(Institution):
                 valid_until=self.valid_until(),
                 ag=x1.ag,
                 unified=unified,
-                accepted=self.book.knows(x1.bank_user),
+                accepted=accepted,
                 answered=sm3_hex(x1.text().encode()),
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _lock(self, y1: Y1) -> None:

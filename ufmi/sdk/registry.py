@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ufmi.crypto import Signer, sm3_hex
+from ufmi.documents import Document
 from ufmi.frontend import Delivery, Executed
 from ufmi.node import Node
 from ufmi.protocol import Form, Message
@@ -16,6 +17,7 @@ from ufmi.protocol.holdings import Z1, Z2, Z3, Z1Locked, Z1Result
 from ufmi.protocol.records import Listing
 from ufmi.protocol.users import X1, X2, X1Registry, X2Registry
 from ufmi.sdk.institution import AssetBook, Institution
+from ufmi.sdk.papers import attached, offered
 
 
 class Description(NamedTuple):
@@ -25,6 +27,7 @@ class Description(NamedTuple):
     asset_class: str
     decimals: int
     currency: str
+    document: Document | None = None  # the salted document about the product, sent along
 
 
 class Registry(Institution):
@@ -81,6 +84,8 @@ class Registry(Institution):
             self._lock(message)
 
     def _confirm_account(self, x1: X1, unified: str) -> None:
+        accepted = self.book.knows(x1.registry_user)
+        digest, documents = offered(self.book if accepted else None, x1.registry_user, unified)
         self.reply(
             (x1.ag, f"x1.{x1.tx}"),
             X1Registry(
@@ -91,10 +96,11 @@ class Registry(Institution):
                 valid_until=self.valid_until(),
                 ag=x1.ag,
                 unified=unified,
-                accepted=self.book.knows(x1.registry_user),
+                accepted=accepted,
                 answered=sm3_hex(x1.text().encode()),
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _describe(self, p1: P1) -> None:
@@ -102,6 +108,7 @@ class Registry(Institution):
             return  # a P1 for another bank's money alone: nothing is asked
         known = self.assets.get(p1.registry_asset)
         shown = known or Description("unknown", "UNKNOWN", 0, p1.currency)
+        digest, documents = attached(shown.document)
         self.reply(
             (p1.ag, f"p1.{p1.tx}"),
             P1Registry(
@@ -117,8 +124,9 @@ class Registry(Institution):
                 asset_class=shown.asset_class,
                 decimals=shown.decimals,
                 currency=shown.currency,
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _describe_again(self, p2: P2) -> None:
