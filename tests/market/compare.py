@@ -40,6 +40,11 @@ def records(state: State, prefix: str) -> Iterator[tuple[list[str], dict[str, An
 
 def contract_view(state: State) -> dict[str, Any]:
     """What the contract keeps, in the shape of `model_view`."""
+    return _contract_standing(state) | _contract_business(state)
+
+
+def _contract_standing(state: State) -> dict[str, Any]:
+    """Who and what there is."""
     network = json.loads(state["network"])
     parameters = network["parameters"]
     return {
@@ -93,6 +98,12 @@ def contract_view(state: State) -> dict[str, Any]:
             for [code], record in records(state, "asset")
         },
         "marks": {(one["bank"], one["currency"]) for _, one in records(state, "mark")},
+    }
+
+
+def _contract_business(state: State) -> dict[str, Any]:
+    """What is under way and who owns what."""
+    return {
         "pending": {
             (kind, owner, tx): _STATES.get(record["outcome"], "refused")
             for kind in ("listing", "deposit", "onchain", "update", "amendment")

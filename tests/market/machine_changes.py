@@ -205,7 +205,8 @@ class ChangingMachine(SendingMachine):
         self.flush()
         found = self.model.orders
         known = [one for one in self.orders if (one.order.address, one.order.number) in found]
-        return pick(known[-6:] if known and at % 9 else self.orders, at)  # type: ignore[no-any-return]
+        found_one: SignedOrder = pick(known[-6:] if known and at % 9 else self.orders, at)
+        return found_one
 
     @move(5, at=AT, owner=(True, False), twist=TWISTS, wrong=FIELD_TWISTS)
     def cancel(self, at: int, owner: bool, twist: str, wrong: int) -> None:

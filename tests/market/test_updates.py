@@ -194,6 +194,13 @@ def test_an_account_has_at_most_sixteen_addresses(market: Market) -> None:
     assert len(addresses(market)) == 16
 
 
+def test_the_limit_holds_when_somebody_agrees_later(market: Market) -> None:
+    late = asked(market, (), ["late"])
+    change(market, (), [f"bob-{at}" for at in range(8)])
+    change(market, (), [f"bob-{at}" for at in range(8, 15)])
+    market.refuse(market.x2_registry(late, "bob"), Code.TOO_MANY)
+
+
 def test_the_rules_hold_again_when_somebody_agrees(market: Market) -> None:
     x2 = asked(market, (), ["dora"])
     market.accept(market.x1("emil", ["dora"]), user=user_id(5))

@@ -184,6 +184,16 @@ def test_what_was_recorded_under_old_rules_stays(two: Two) -> None:
     assert (again.code, again.repeated) == (Code.OK, True)
 
 
+def test_an_operator_activates_once_and_as_the_others_do(two: Two) -> None:
+    first, second = two.activate()
+    two.market.accept(first)
+    two.market.refuse(replace(first, valid_until=two.market.now), Code.ID_REUSED)
+    third = address(OPERATORS[2])
+    other = replace(two.market.activate(3), tx=first.tx, sender=third)
+    two.market.refuse(other, Code.RULES_UNKNOWN)
+    two.market.accept(replace(second, valid_until=two.market.now))
+
+
 def test_rules_in_force_are_not_put_in_force_again(two: Two) -> None:
     two.market.accept(*two.activate())
     two.market.refuse(two.market.activate(2), Code.STATUS_INVALID)
