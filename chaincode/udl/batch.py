@@ -27,6 +27,7 @@ from chaincode.udl import (
 )
 from chaincode.udl.run import (
     EFFECTS,
+    RULES,
     Refusal,
     Run,
     Signatory,
@@ -102,6 +103,11 @@ def authorised(context: Context) -> Network:
     network = context.get(state.NETWORK, Network)
     if network is None:
         raise ContractFailure("the ledger is not initialised", hint="Call init first")
+    if network.rules > RULES:
+        raise ContractFailure(
+            f"rules {network.rules} are in force, this contract knows them up to {RULES}",
+            hint="Install the contract that knows them",
+        )
     parameters = network.parameters
     caller = context.caller
     if (caller.msp, caller.fingerprint) != (

@@ -5,14 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chaincode.udl.governance import approved
-from chaincode.udl.run import Data, Refusal, Run, effect, require
+from chaincode.udl.run import RULES, Data, Refusal, Run, effect, require
 from ufmi.protocol import Code, Role
 from ufmi.protocol import keys as state
 from ufmi.protocol.governance import Activate, Status
 from ufmi.protocol.records import Address, Asset, Party, Subscriptions
-
-# The newest rules that this contract knows. What differs between rules asks for `run.rules`.
-RULES = 1
 
 # What each kind of subject can be.
 _POSSIBLE = {

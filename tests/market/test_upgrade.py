@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chaincode.udl import standing
+from chaincode.udl import batch, standing
 from chaincode.udl.run import EFFECTS, Refusal, Run
+from ufmi.errors import ContractFailure
 from ufmi.protocol import Code, Message, Side
 from ufmi.protocol.holdings import Z2
 from ufmi.protocol.settlement import Leg
@@ -155,6 +156,7 @@ def two(monkeypatch: pytest.MonkeyPatch, market: Market) -> Two:
         return by_old_rules(run, z2)
 
     monkeypatch.setattr(standing, "RULES", 2)
+    monkeypatch.setattr(batch, "RULES", 2)
     monkeypatch.setitem(EFFECTS, Z2, follow)
     assert market.model is not None
     market.model.known_rules = {1, 2}
@@ -199,3 +201,9 @@ def test_rules_in_force_are_not_put_in_force_again(two: Two) -> None:
     two.market.refuse(two.market.activate(2), Code.STATUS_INVALID)
     two.market.refuse(two.market.activate(1), Code.STATUS_INVALID)
     two.market.refuse(two.market.activate(3), Code.RULES_UNKNOWN)
+
+
+def test_a_contract_does_not_execute_by_rules_that_it_does_not_know(market: Market) -> None:
+    market.change("network", rules=2)
+    with pytest.raises(ContractFailure, match="rules 2 are in force"):
+        market.send(market.p1("600009"))
