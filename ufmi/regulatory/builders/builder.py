@@ -95,7 +95,8 @@ class Builder:
             build = BUILDS.get(type(message))
             if build is None:
                 return []
-            step = Step(self.state, self._documents, message, line.result, line.entry.time, source)
+            text, result = line.line.text, line.result
+            step = Step(self.state, self._documents, message, text, result, line.entry.time, source)
             build(step, message)
         except (KeyError, ValueError, ProtocolError) as problem:
             raise StoreCorrupted(

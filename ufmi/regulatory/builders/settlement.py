@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from chaincode.udl.tokens import take
-from ufmi.crypto import sm3_hex
 from ufmi.protocol import Side
 from ufmi.protocol.settlement import T1, Leg
 from ufmi.regulatory.builders.moves import of_mark, register, settle
@@ -20,9 +19,8 @@ def settled(step: Step, t1: T1) -> None:
     keys = [f"{one.address}/{one.number}" for one in t1.orders]
     orders = [step.state.orders[key] for key in keys]
     references = [step.reference("TR", "S1", one.address, one.number) for one in t1.orders]
-    text = sm3_hex(t1.text().encode())
     for at, leg in enumerate(t1.legs):
-        _exchange(step, t1, at, leg, orders, references, text)
+        _exchange(step, t1, at, leg, orders, references)
     for key, reference, order in zip(keys, t1.orders, orders, strict=True):
         _after_fill(step, key, order)
         if not order.rest:
@@ -37,7 +35,6 @@ def _exchange(
     leg: Leg,
     orders: list[Order],
     references: list[str],
-    text: str,
 ) -> None:
     """One leg: the trade, the asset from seller to buyer, the money of each bank back."""
     buy, sell = orders[leg.buy], orders[leg.sell]
@@ -48,7 +45,7 @@ def _exchange(
     words = said(asset, sell.asset, leg.price, leg.quantity)
     trade = step.once(
         ("TR", "T1", *own, t1.tx),
-        _trade(step, t1, leg, orders, text, words),
+        _trade(step, t1, leg, orders, words),
         {
             "stage": "trade",
             "seller": seller,
@@ -82,7 +79,7 @@ def _exchange(
     sell.rest -= leg.quantity
 
 
-def _trade(step: Step, t1: T1, leg: Leg, orders: list[Order], text: str, words: str) -> Object:
+def _trade(step: Step, t1: T1, leg: Leg, orders: list[Order], words: str) -> Object:
     buy, sell = orders[leg.buy], orders[leg.sell]
     buying, selling = t1.orders[leg.buy], t1.orders[leg.sell]
     buyer, _, _ = step.state.account(buying.address)
@@ -107,7 +104,7 @@ def _trade(step: Step, t1: T1, leg: Leg, orders: list[Order], text: str, words: 
             proof(buy, buying.number),
         ],
         "transaction_verification_doc": [
-            {"hash": text, "file_name": "T1", "file_number": t1.tx, "summary": "成交"}
+            {"hash": step.digest, "file_name": "T1", "file_number": t1.tx, "summary": "成交"}
         ],
     }
     return report(step, sell.asset, f"成交：{words}", content, parties, proofs, t1.sender)

@@ -38,6 +38,7 @@ class Step:
         state: State,
         documents: Documents,
         message: Message,
+        text: str,
         result: Result,
         time: int,
         source: Source,
@@ -45,10 +46,16 @@ class Step:
         self.state = state
         self.documents = documents
         self.message = message
+        self.text = text
         self.result = result
         self.time = time  # of arrival, milliseconds since 1970 (UTC)
         self.source = source
         self.drafts: list[Draft] = []
+
+    @property
+    def digest(self) -> str:
+        """SM3 of the message's text."""
+        return sm3_hex(self.text.encode())
 
     @property
     def moment(self) -> str:
