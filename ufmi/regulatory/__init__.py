@@ -4,7 +4,7 @@ docs/objects.md explains the model, the checks, the life cycle and the canonical
 """
 
 from ufmi.regulatory.build import Body, Part, document
-from ufmi.regulatory.check import check, ensure_valid, errors
+from ufmi.regulatory.checks import check, ensure_valid, errors
 from ufmi.regulatory.formats import Reference, parse_reference
 from ufmi.regulatory.history import History
 from ufmi.regulatory.lifecycle import Rule, State, step
@@ -19,9 +19,9 @@ from ufmi.regulatory.model import (
     object_type,
 )
 from ufmi.regulatory.numbers import exact, units
-from ufmi.regulatory.schema import schema
+from ufmi.regulatory.schemas import schema
 from ufmi.regulatory.seals import seal, signed_bytes, verify_seals
-from ufmi.regulatory.snapshot import create, delete, is_full, overwrite, snapshot, update
+from ufmi.regulatory.snapshots import create, delete, is_full, overwrite, snapshot, update
 from ufmi.regulatory.text import Object, canonical, digest, read
 from ufmi.regulatory.walk import Code, Lookup
 

@@ -39,7 +39,7 @@ class Part:
         group, pointer, _ = self._find(path)
         if group.many and path:
             raise _wrong(pointer, Code.TYPE, "is an array; use add")
-        given = {name: value for name, value in fields.items() if value is not None}
+        given = {name: _plain(value) for name, value in fields.items() if value is not None}
         for name, value in given.items():
             _check(group, pointer, name, value)
         self._make(path).update(given)
@@ -121,6 +121,15 @@ class Body(Part):
 def document(**fields: Value) -> Object:
     """One document (附件): where a file is, and its hash. Raises InvalidObject as `Part.put`."""
     return Part(model.document(), "").put("", **fields).value()
+
+
+def _plain(value: Value) -> Value:
+    """A copy in lists and dicts, which later changes of the original do not reach."""
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(one) for one in value]
+    return value
 
 
 def _check(group: Group, pointer: str, name: str, value: Value) -> None:

@@ -1,13 +1,15 @@
-"""The history of one object in memory: every snapshot that came, and the whole object by version."""
+"""The history of one object in memory: all its snapshots, and the whole object by version."""
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 from ufmi.errors import LifecycleError
 from ufmi.regulatory import lifecycle, merging
-from ufmi.regulatory.check import ensure_valid
+from ufmi.regulatory.checks import ensure_valid
 from ufmi.regulatory.lifecycle import Rule, State
-from ufmi.regulatory.snapshot import is_full, overwrite
-from ufmi.regulatory.text import Object
+from ufmi.regulatory.snapshots import is_full, overwrite
+from ufmi.regulatory.text import Object, canonical
 from ufmi.regulatory.walk import Lookup
 
 SNAPSHOTS_MAX = 10_000
@@ -35,18 +37,22 @@ class History:
         Raises:
             InvalidObject: the snapshot, or what it makes of the object, breaks the model.
             LifecycleError: it may not come now.
+            MalformedObject: it, or what it makes of the object, is too large to be written.
         """
         ensure_valid(snapshot, lenient=self._lenient, lookup=self._lookup)
         state = lifecycle.step(self._state, snapshot)
         if len(self._snapshots) >= SNAPSHOTS_MAX:
             problem = f"an object has at most {SNAPSHOTS_MAX} snapshots"
             raise LifecycleError(Rule.TOO_MANY, problem)
+        canonical(snapshot)
+        snapshot = deepcopy(snapshot)  # the caller may go on changing his
         version: int = snapshot["header"]["content"]["version"]
         before = self._bodies[version - 1] if version > 0 else None
         body = merging.merged_body(before, snapshot)
         if not is_full(snapshot) and body is not None:
             whole = {**snapshot, "body": body}
             ensure_valid(whole, lenient=self._lenient, full=True, lookup=self._lookup)
+            canonical(whole)
         if version == len(self._stored):
             self._stored.append(snapshot)
             self._bodies.append(body)

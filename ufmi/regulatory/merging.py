@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from ufmi.regulatory.snapshot import is_full
+from ufmi.regulatory.snapshots import is_full
 from ufmi.regulatory.text import Object
 
 
@@ -47,7 +47,7 @@ def increment(before: Object, after: Object) -> Object:
 def merged_body(before: Object | None, snapshot: Object) -> Object | None:
     """The whole body after a snapshot, given that of the version before; None after a delete."""
     body = snapshot.get("body")
-    if not isinstance(body, dict):
+    if snapshot["header"]["content"]["operation"] == "delete" or not isinstance(body, dict):
         return None
     return merge({} if is_full(snapshot) else before or {}, body)
 

@@ -67,7 +67,8 @@ def _read(index: int, one: Any) -> tuple[Sm2PublicKey, bytes]:
     place = f"/header/seal/{index}"
     if not isinstance(one, dict) or one.get("digest_algo") != "SM3":
         raise InvalidSeal(f"{place} is not a seal over SM3")
-    if one["pub_key"].get("type") != "SM2" if isinstance(one.get("pub_key"), dict) else True:
+    key = one.get("pub_key")
+    if not isinstance(key, dict) or key.get("type") != "SM2":
         raise InvalidSeal(f"{place}/pub_key is not a key of SM2")
     try:
         return Sm2PublicKey.from_hex(_value(one)), bytes.fromhex(str(one.get("signature")))

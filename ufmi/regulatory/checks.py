@@ -9,7 +9,7 @@ from ufmi.errors import Finding, InvalidObject
 from ufmi.regulatory import model, ties
 from ufmi.regulatory.formats import OBJECT_ID_MAX, Reference, is_object_id
 from ufmi.regulatory.model import Group
-from ufmi.regulatory.snapshot import is_full
+from ufmi.regulatory.snapshots import is_full
 from ufmi.regulatory.text import Object
 from ufmi.regulatory.walk import Code, Enough, Lookup, Walk
 
