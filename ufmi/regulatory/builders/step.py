@@ -13,7 +13,7 @@ from ufmi.regulatory.builders.draft import Draft
 from ufmi.regulatory.builders.state import Known, Party, State
 from ufmi.regulatory.builders.values import moment
 from ufmi.regulatory.formats import parse_reference
-from ufmi.regulatory.snapshot import Operation, snapshot
+from ufmi.regulatory.snapshots import Operation, snapshot
 from ufmi.regulatory.text import Object, canonical
 
 _PREFIX = 12  # hex digits of the network's digest: enough to tell ledgers apart
