@@ -23,6 +23,16 @@ LAYERS = {
     "ufmi.recordlog": {"ufmi.errors", "ufmi.system"},
     "ufmi.crypto": {"ufmi.errors"},
     "ufmi.protocol": {"ufmi.errors", "ufmi.crypto"},
+    "ufmi.regulatory.builders": {
+        "ufmi.errors",
+        "ufmi.crypto",
+        "ufmi.protocol",
+        "ufmi.amounts",
+        "chaincode",
+        "ufmi.ledger",
+        "ufmi.frontend",
+        "ufmi.regulatory",
+    },
     "ufmi.regulatory": {"ufmi.errors", "ufmi.crypto"},
     "ufmi.contract": {"ufmi.errors"},
     "ufmi.amounts": {"ufmi.errors", "ufmi.protocol"},
@@ -49,7 +59,7 @@ def module_name(path: Path) -> str:
 
 def layer_of(module: str) -> str | None:
     parts = module.split(".")
-    for size in (2, 1):
+    for size in (3, 2, 1):
         if ".".join(parts[:size]) in LAYERS:
             return ".".join(parts[:size])
     return None

@@ -5,18 +5,22 @@ from __future__ import annotations
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+from tests.market import drafts as named
 from tests.market.compare import State, records
-from tests.market.market import Market
+from tests.market.market import Market, fund, open_up
 from ufmi.contract.context import encode_record
 from ufmi.crypto import Sm2PrivateKey, sm3_hex
 from ufmi.ledger import Block
 from ufmi.node import Node
 from ufmi.protocol import Entry, Line, Result
 from ufmi.protocol.codes import mark_currency
+from ufmi.protocol.governance import Status
 from ufmi.protocol.records import RECORDS
 from ufmi.regulatory import History, check
 from ufmi.regulatory.builders import Builder, Documents, Draft
@@ -212,3 +216,46 @@ def lone(number: int, entry: Entry, line: Line, result: Result) -> Block:
     """A block with one line and a result that the test makes up."""
     header = encode_record([entry])
     return batch(number, [header, line.encode()], encode_record([result]))
+
+
+@cache
+def _funded() -> Reported:
+    market = Reported()
+    fund(open_up(market))
+    market.model = None  # it does not know every message that is sent here
+    return market
+
+
+def funded() -> Reported:
+    """Parties, users and assets, cash and holdings, all reported; to be gone on with."""
+    found = _funded().copy()
+    assert isinstance(found, Reported)
+    found.builder = Builder.resume(found.builder.checkpoint(), found.known.get)
+    found.archive = deepcopy(found.archive)
+    found.blocks = list(found.blocks)
+    return found
+
+
+def kinds(drafts: list[Draft]) -> list[str]:
+    """Type and operation of each."""
+    return [f"{one.type} {one.operation}" for one in drafts]
+
+
+def status(
+    market: Reported, kind: str, subject: str, value: str, sender: str = "", tx: str = ""
+) -> None:
+    """STATUS by the regulator, or by two operators."""
+    senders = [sender] if sender else [named.address(name) for name in named.OPERATORS[:2]]
+    tx = tx or market.new_tx()
+    for one in senders:
+        head = market._head(one, tx)
+        market.accept(Status(kind=kind, subject=subject, status=value, **head))
+
+
+def account(market: Reported, unified: str, broker: str, kind: str) -> dict[str, Any]:
+    """An account's body as it is now."""
+    id = f"{market.network[:12]}-AC-{unified}-{broker}-{kind}"
+    history = market.archive.histories[id]
+    assert history.latest is not None
+    found: dict[str, Any] = history.merged(history.latest)["body"]["account_information"]
+    return found
