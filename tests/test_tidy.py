@@ -25,6 +25,16 @@ LAYERS = {
     "ufmi.protocol": {"ufmi.errors", "ufmi.crypto"},
     "ufmi.documents": {"ufmi.errors", "ufmi.crypto"},
     "ufmi.regulatory": {"ufmi.errors", "ufmi.crypto", "ufmi.system"},
+    "ufmi.regulatory.builders": {
+        "ufmi.errors",
+        "ufmi.crypto",
+        "ufmi.protocol",
+        "ufmi.amounts",
+        "chaincode",
+        "ufmi.ledger",
+        "ufmi.frontend",
+        "ufmi.regulatory",
+    },
     "ufmi.contract": {"ufmi.errors"},
     "ufmi.amounts": {"ufmi.errors", "ufmi.protocol"},
     "chaincode": {"ufmi.errors", "ufmi.crypto", "ufmi.protocol", "ufmi.contract"},
@@ -50,7 +60,7 @@ def module_name(path: Path) -> str:
 
 def layer_of(module: str) -> str | None:
     parts = module.split(".")
-    for size in (2, 1):
+    for size in (3, 2, 1):
         if ".".join(parts[:size]) in LAYERS:
             return ".".join(parts[:size])
     return None
