@@ -46,8 +46,8 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     held = {"name": ""}
     reply = Institution.reply
 
-    def replying(self: Institution, name: tuple[str, str], message: Message) -> Any:
-        return None if held["name"] == message.NAME else reply(self, name, message)
+    def replying(self: Institution, name: tuple[str, str], message: Message, *rest: Any) -> Any:
+        return None if held["name"] == message.NAME else reply(self, name, message, *rest)
 
     monkeypatch.setattr(Institution, "reply", replying)
     return lambda name: held.update(name=name)
