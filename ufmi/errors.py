@@ -5,7 +5,9 @@ UfmiError
 │   ├── InvalidKey           1001   not a key, or not on the curve
 │   ├── InvalidSignature     1002   the signature does not fit key and message
 │   ├── WrongPassword        1003   a key file does not open with this password
-│   └── ProviderError        1004   no SM2 implementation works here
+│   ├── ProviderError        1004   no SM2 implementation works here
+│   ├── DecryptionFailed     1005   a ciphertext was changed, or is for another key
+│   └── EnvelopeError        1006   an envelope cannot be made, or does not open
 ├── ProtocolError        UFMI-2000
 │   ├── MalformedText        2001   not a message in its one canonical form
 │   ├── InvalidField         2002   a field breaks its rule
@@ -41,10 +43,16 @@ UfmiError
 │   ├── Backpressure         5002   too much is waiting; send again later
 │   ├── SetAside             5003   a message was taken out because its execution failed
 │   └── JournalCorrupted     5004   the intake journal contradicts itself
-└── UsageError           UFMI-6000
-    ├── ScenarioError        6001   a scenario file is wrong
-    ├── BookError            6002   a bank's or registry's own book refuses
-    └── BadReceipt           6003   an arrival receipt does not prove what it should
+├── UsageError           UFMI-6000
+│   ├── ScenarioError        6001   a scenario file is wrong
+│   ├── BookError            6002   a bank's or registry's own book refuses
+│   └── BadReceipt           6003   an arrival receipt does not prove what it should
+└── SnapshotError        UFMI-7100
+    ├── InvalidSnapshot      7101   no snapshot can have this id, version, hash or size
+    ├── SnapshotMissing      7102   the store does not have the snapshot
+    ├── SnapshotDamaged      7103   what the store has does not fit its hash
+    ├── StoreRefused         7104   the store does not let us in, or is set up wrongly
+    └── StoreUnavailable     7105   the store cannot be reached or does not answer
 """
 
 from __future__ import annotations
@@ -108,6 +116,15 @@ class WrongPassword(CryptoError):
 class ProviderError(CryptoError):
     code = "UFMI-1004"
     hint_default = "Install the package's dependencies again; `ufmi version` shows what is found"
+
+
+class DecryptionFailed(CryptoError):
+    code = "UFMI-1005"
+    hint_default = "Check that it arrived whole and was made for this key"
+
+
+class EnvelopeError(CryptoError):
+    code = "UFMI-1006"
 
 
 class ProtocolError(UfmiError):
@@ -336,3 +353,32 @@ class BookError(UsageError):
 
 class BadReceipt(UsageError):
     code = "UFMI-6003"
+
+
+class SnapshotError(UfmiError):
+    code = "UFMI-7100"
+
+
+class InvalidSnapshot(SnapshotError):
+    code = "UFMI-7101"
+
+
+class SnapshotMissing(SnapshotError):
+    code = "UFMI-7102"
+    hint_default = "Check the object's id, version and hash, and that this is the right store"
+
+
+class SnapshotDamaged(SnapshotError):
+    code = "UFMI-7103"
+    hint_default = "Put the same bytes again, from a copy or from whoever made the report"
+
+
+class StoreRefused(SnapshotError):
+    code = "UFMI-7104"
+    hint_default = "Check bucket, region and credentials, and what they may do"
+
+
+class StoreUnavailable(SnapshotError):
+    code = "UFMI-7105"
+    hint_default = "Check that the endpoint is right and the store runs, then try again"
+    retryable = True

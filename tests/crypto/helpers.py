@@ -27,8 +27,11 @@ def gmssl_digest(data: bytes) -> str:
 
 
 def gmssl_of(key: Sm2PrivateKey) -> CryptSM2:
-    """gmssl with this key. Its constructor damages keys that begin with 04 or 0, 4 digits."""
-    other = CryptSM2(private_key=key.to_hex(), public_key="")
+    """gmssl with this key. Its constructor damages keys that begin with 04 or 0, 4 digits.
+
+    Mode 1 is C1, C3, C2. It compares C3 with nothing and lets C1 be off the curve.
+    """
+    other = CryptSM2(private_key=key.to_hex(), public_key="", mode=1)
     other.public_key = key.public_key.to_hex()[2:]
     return other
 

@@ -62,3 +62,18 @@ def test_a_key_made_by_openssl_is_read() -> None:
     made = _openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:SM2")
     key = Sm2PrivateKey.from_pem(made.stdout)
     key.public_key.verify(key.sign(MESSAGE), MESSAGE)
+
+
+def test_openssl_decrypts_what_we_encrypt_and_the_other_way_round(tmp_path: Path) -> None:
+    KEY.save(tmp_path / "key.pem")
+    (tmp_path / "sealed").write_bytes(KEY.public_key.encrypt(b"0123456789abcdef"))
+    read = _openssl(
+        "pkeyutl", "-decrypt", "-inkey", tmp_path / "key.pem", "-in", tmp_path / "sealed"
+    )
+    assert (read.returncode, read.stdout) == (0, b"0123456789abcdef"), read.stderr
+    (tmp_path / "public.pem").write_bytes(KEY.public_key.to_pem())
+    (tmp_path / "plain").write_bytes(b"fedcba9876543210")
+    command: list[str | Path] = ["pkeyutl", "-encrypt", "-pubin"]
+    made = _openssl(*command, "-inkey", tmp_path / "public.pem", "-in", tmp_path / "plain")
+    assert made.returncode == 0, made.stderr
+    assert KEY.decrypt(made.stdout) == b"fedcba9876543210"

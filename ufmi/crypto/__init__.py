@@ -1,9 +1,10 @@
-"""SM2 and SM3: keys, signatures, digests, addresses."""
+"""SM2, SM3 and SM4: keys, signatures, digests, addresses, digital envelopes."""
 
 from ufmi.crypto._choice import found, provider, use
 from ufmi.crypto._provider import Provider, Signed
 from ufmi.crypto._verify import SignatureCache, cache, verify_many
 from ufmi.crypto.address import address_of, is_address
+from ufmi.crypto.envelope import open_envelope, seal_envelope
 from ufmi.crypto.keys import (
     SIGNER_ID_DEFAULT,
     Signer,
@@ -26,7 +27,9 @@ __all__ = [
     "cache",
     "found",
     "is_address",
+    "open_envelope",
     "provider",
+    "seal_envelope",
     "sm3",
     "sm3_hex",
     "use",

@@ -12,8 +12,9 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
+from ufmi.crypto._ciphertext import OVERHEAD_MAX
 from ufmi.crypto._provider import Signed
-from ufmi.errors import CryptoError, ProviderError
+from ufmi.errors import CryptoError, DecryptionFailed, ProviderError
 
 SOURCE = Path(__file__).with_name("gmsm")
 _SIGNATURE_ROOM = 72
@@ -62,6 +63,11 @@ class GmsmProvider:
         self._sign = library.ufmi_sm2_sign
         self._sign.restype = ctypes.c_int
         self._sign.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p]
+        self._encrypt = library.ufmi_sm2_encrypt
+        self._decrypt = library.ufmi_sm2_decrypt
+        for function in (self._encrypt, self._decrypt):
+            function.restype = ctypes.c_int
+            function.argtypes = [*self._sign.argtypes, ctypes.c_int]
 
     def verify_many(self, items: Sequence[Signed]) -> list[bool]:
         messages = [item[1] for item in items]
@@ -83,4 +89,18 @@ class GmsmProvider:
         length = self._sign(private_key, message, len(message), room)
         if length == 0:
             raise CryptoError("gmsm could not sign")
+        return room.raw[:length]
+
+    def encrypt(self, public_key: bytes, data: bytes) -> bytes:
+        room = ctypes.create_string_buffer(len(data) + OVERHEAD_MAX)
+        length = self._encrypt(public_key, data, len(data), room, len(room))
+        if length == 0:
+            raise CryptoError("gmsm could not encrypt")
+        return room.raw[:length]
+
+    def decrypt(self, private_key: bytes, ciphertext: bytes) -> bytes:
+        room = ctypes.create_string_buffer(len(ciphertext))
+        length = self._decrypt(private_key, ciphertext, len(ciphertext), room, len(room))
+        if length == 0:
+            raise DecryptionFailed("the ciphertext was changed, or made for another key")
         return room.raw[:length]

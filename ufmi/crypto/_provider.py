@@ -10,10 +10,10 @@ Signed = tuple[bytes, bytes, bytes]
 
 
 class Provider(Protocol):
-    """An implementation of SM2 signatures over SM3 with the default signer id.
+    """An implementation of SM2: signatures over SM3 with the default signer id, encryption.
 
-    It is given only keys and signatures that `_curve` has accepted, and is safe to call from
-    several threads.
+    It is given only keys, signatures and ciphertexts that `_curve` and `_ciphertext` have accepted,
+    and is safe to call from several threads. A ciphertext is in the DER of GM/T 0009.
     """
 
     name: str
@@ -22,3 +22,9 @@ class Provider(Protocol):
     def verify_many(self, items: Sequence[Signed]) -> list[bool]: ...
 
     def sign(self, private_key: bytes, message: bytes) -> bytes: ...
+
+    def encrypt(self, public_key: bytes, data: bytes) -> bytes: ...
+
+    def decrypt(self, private_key: bytes, ciphertext: bytes) -> bytes:
+        """Raises DecryptionFailed."""
+        ...

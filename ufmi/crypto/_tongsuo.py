@@ -17,6 +17,7 @@ from typing import Any
 from tongsuopy.__about__ import __version__
 from tongsuopy.crypto.asymciphers import ec
 
+from ufmi.crypto import _tongsuo_evp
 from ufmi.crypto._pool import Workers
 from ufmi.crypto._provider import Signed
 from ufmi.crypto._worker import ALGORITHM, CURVE, verify
@@ -104,6 +105,13 @@ class TongsuoProvider:
 
     def sign(self, private_key: bytes, message: bytes) -> bytes:
         return bytes(_private(private_key).sign(message, ALGORITHM))
+
+    def encrypt(self, public_key: bytes, data: bytes) -> bytes:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, public_key)
+        return _tongsuo_evp.encrypt(key, data)
+
+    def decrypt(self, private_key: bytes, ciphertext: bytes) -> bytes:
+        return _tongsuo_evp.decrypt(_private(private_key), ciphertext)
 
 
 def public_of(private_key: bytes) -> bytes:

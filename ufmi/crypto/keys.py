@@ -10,12 +10,18 @@ from tongsuopy.crypto import serialization
 from tongsuopy.crypto.asymciphers import ec
 from tongsuopy.crypto.exceptions import UnsupportedAlgorithm
 
-from ufmi.crypto import _tongsuo
+from ufmi.crypto import _ciphertext, _tongsuo
 from ufmi.crypto._choice import provider
 from ufmi.crypto._curve import is_private_scalar, is_public_point
 from ufmi.crypto._verify import verify_many
 from ufmi.crypto.address import address_of
-from ufmi.errors import CryptoError, InvalidKey, InvalidSignature, WrongPassword
+from ufmi.errors import (
+    CryptoError,
+    DecryptionFailed,
+    InvalidKey,
+    InvalidSignature,
+    WrongPassword,
+)
 
 SIGNER_ID_DEFAULT = b"1234567812345678"
 _PASSWORD_BYTES_MAX = 1_023
@@ -25,7 +31,7 @@ SignFunction = Callable[[bytes], bytes]
 
 
 class Sm2PublicKey:
-    """A point of the curve SM2 that verifies signatures."""
+    """A point of the curve SM2 that verifies signatures and encrypts."""
 
     __slots__ = ("_raw",)
 
@@ -86,6 +92,25 @@ class Sm2PublicKey:
         """
         if not verify_many([(self._raw, message, signature)])[0]:
             raise InvalidSignature("the signature does not fit the key and the message")
+
+    def encrypt(self, data: bytes) -> bytes:
+        """Encrypts a short secret, such as a content key, to this key (GB/T 32918.4).
+
+        For anything longer there is `ufmi.crypto.seal_envelope`.
+
+        Args:
+            data: 16 to 1024 bytes.
+
+        Returns:
+            The ciphertext in the DER of GM/T 0009: C1, C3, C2.
+
+        Raises:
+            CryptoError: `data` is too short or too long.
+        """
+        least, most = _ciphertext.PLAIN_BYTES_MIN, _ciphertext.PLAIN_BYTES_MAX
+        if not least <= len(data) <= most:
+            raise CryptoError(f"SM2 encrypts {least} to {most} bytes at once")
+        return provider().encrypt(self._raw, data)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sm2PublicKey) and other._raw == self._raw
@@ -182,6 +207,16 @@ class Sm2PrivateKey:
     def sign(self, message: bytes) -> bytes:
         """The signature (DER) over `message` with SM3 and the default signer id."""
         return provider().sign(self._raw, message)
+
+    def decrypt(self, ciphertext: bytes) -> bytes:
+        """Decrypts what `Sm2PublicKey.encrypt` made, here or elsewhere.
+
+        Raises:
+            DecryptionFailed: not a ciphertext in its one DER form, changed, or for another key.
+        """
+        if not _ciphertext.is_ciphertext(ciphertext):
+            raise DecryptionFailed("not a ciphertext of SM2 in DER")
+        return provider().decrypt(self._raw, ciphertext)
 
     @property
     def public_key(self) -> Sm2PublicKey:

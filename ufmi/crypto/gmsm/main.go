@@ -1,6 +1,7 @@
-// A C library over github.com/emmansun/gmsm: SM2 over SM3 for whole batches at once.
+// A C library over github.com/emmansun/gmsm: SM2 over SM3, signatures for whole batches at once.
 //
-// Layouts: a public key is 65 bytes (04, x, y), a private key 32, a signature ASN.1 DER.
+// Layouts: a public key is 65 bytes (04, x, y), a private key 32, a signature ASN.1 DER, a
+// ciphertext the ASN.1 DER of GM/T 0009.
 // Items of varying length lie one after the other; n+1 offsets bound them.
 package main
 
@@ -105,6 +106,37 @@ func ufmi_sm2_sign(private, message *C.uint8_t, length C.int, signature *C.uint8
 		return 0
 	}
 	return C.int(copy(unsafe.Slice((*byte)(unsafe.Pointer(signature)), 72), der))
+}
+
+// Encrypts as GB/T 32918.4 has it. Writes at most room bytes; returns their number, or 0 if it fails.
+//
+//export ufmi_sm2_encrypt
+func ufmi_sm2_encrypt(public, data *C.uint8_t, length C.int, out *C.uint8_t, room C.int) C.int {
+	key, err := sm2.NewPublicKey(unsafe.Slice((*byte)(unsafe.Pointer(public)), keySize))
+	if err != nil {
+		return 0
+	}
+	made, err := sm2.EncryptASN1(rand.Reader, key,
+		unsafe.Slice((*byte)(unsafe.Pointer(data)), int(length)))
+	if err != nil || len(made) > int(room) {
+		return 0
+	}
+	return C.int(copy(unsafe.Slice((*byte)(unsafe.Pointer(out)), int(room)), made))
+}
+
+// The way back. Returns 0 for a ciphertext that was changed or made for another key.
+//
+//export ufmi_sm2_decrypt
+func ufmi_sm2_decrypt(private, der *C.uint8_t, length C.int, out *C.uint8_t, room C.int) C.int {
+	key, err := sm2.NewPrivateKey(unsafe.Slice((*byte)(unsafe.Pointer(private)), 32))
+	if err != nil {
+		return 0
+	}
+	data, err := sm2.Decrypt(key, unsafe.Slice((*byte)(unsafe.Pointer(der)), int(length)))
+	if err != nil || len(data) > int(room) {
+		return 0
+	}
+	return C.int(copy(unsafe.Slice((*byte)(unsafe.Pointer(out)), int(room)), data))
 }
 
 func main() {}

@@ -1,0 +1,1 @@
+"""The regulatory channel: report objects, their checks, and where their snapshots are kept."""
