@@ -23,6 +23,7 @@ LAYERS = {
     "ufmi.recordlog": {"ufmi.errors", "ufmi.system"},
     "ufmi.crypto": {"ufmi.errors"},
     "ufmi.protocol": {"ufmi.errors", "ufmi.crypto"},
+    "ufmi.regulatory": {"ufmi.errors", "ufmi.crypto"},
     "ufmi.contract": {"ufmi.errors"},
     "ufmi.amounts": {"ufmi.errors", "ufmi.protocol"},
     "chaincode": {"ufmi.errors", "ufmi.crypto", "ufmi.protocol", "ufmi.contract"},

@@ -47,6 +47,11 @@ UfmiError
 │   ├── ScenarioError        6001   a scenario file is wrong
 │   ├── BookError            6002   a bank's or registry's own book refuses
 │   └── BadReceipt           6003   an arrival receipt does not prove what it should
+├── RegulatoryError      UFMI-7000
+│   ├── MalformedObject      7001   not a data object in JSON that can be kept exactly
+│   ├── InvalidObject        7002   a data object breaks the object model
+│   ├── LifecycleError       7003   a snapshot does not fit the earlier ones of its object
+│   └── InvalidSeal          7004   an owner's signature on a data object does not hold
 └── SnapshotError        UFMI-7100
     ├── InvalidSnapshot      7101   no snapshot can have this id, version, hash or size
     ├── SnapshotMissing      7102   the store does not have the snapshot
@@ -57,6 +62,7 @@ UfmiError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -353,6 +359,55 @@ class BookError(UsageError):
 
 class BadReceipt(UsageError):
     code = "UFMI-6003"
+
+
+class RegulatoryError(UfmiError):
+    code = "UFMI-7000"
+
+
+class MalformedObject(RegulatoryError):
+    code = "UFMI-7001"
+    hint_default = "Numbers are whole or Decimal; docs/objects.md has the form"
+
+
+class Finding(NamedTuple):
+    """One thing found wrong with a data object; `pointer` is a JSON pointer (RFC 6901).
+
+    A warning does not make the object invalid.
+    """
+
+    pointer: str
+    code: str
+    message: str
+    warning: bool = False
+
+
+class InvalidObject(RegulatoryError):
+    """A data object breaks the object model. `findings` has every place, with stable codes."""
+
+    code = "UFMI-7002"
+    hint_default = "docs/objects.md lists the codes of findings"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        first = findings[0]
+        more = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
+        super().__init__(f"{first.pointer or '/'} {first.code}: {first.message}{more}")
+        self.findings = tuple(findings)
+
+
+class LifecycleError(RegulatoryError):
+    """A snapshot does not fit the earlier ones. `rule` is stable; docs/objects.md lists them."""
+
+    code = "UFMI-7003"
+
+    def __init__(self, rule: str, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"{rule}: {problem}", hint=hint)
+        self.rule = rule
+
+
+class InvalidSeal(RegulatoryError):
+    code = "UFMI-7004"
+    hint_default = "Seal the finished snapshot; any change afterwards needs a new seal"
 
 
 class SnapshotError(UfmiError):
