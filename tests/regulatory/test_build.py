@@ -27,7 +27,6 @@ def test_a_settlement_field_by_field() -> None:
         )
         .put("transferor_information", settlement_out_account_name="甲")
     )
-    assert isinstance(settlement, Body)
     body = settlement.body()
     ensure_valid(create("settlement", "S1", body, timestamp=1))
     basics = body["capital_settlement_information"]["basic_information_capital_settlement"]

@@ -78,7 +78,7 @@ def test_the_examples_in_their_order() -> None:
         (update(KIND, "OTHER", 3, body(), timestamp=1), Rule.OBJECT_DIFFERS),
         (update("account", ID, 3, {"account_information": {}}, timestamp=1), Rule.OBJECT_DIFFERS),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_what_may_not_follow(made: Object, rule: Rule) -> None:
     one = started()

@@ -124,6 +124,12 @@ def test_the_canonical_form_is_sorted_tight_and_stable(value: Object) -> None:
     assert canonical(whole) == expected.encode()
 
 
+def test_only_what_must_be_is_escaped() -> None:
+    text = '\x00\x1f\b\f\n\r\t"\\/\x7f\u2028中\U0001f600'
+    written = '{"a":"\\u0000\\u001f\\b\\f\\n\\r\\t\\"\\\\/\x7f\u2028中\U0001f600"}'
+    assert canonical({"a": text}) == written.encode()
+
+
 def _whole(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _whole(one) for name, one in value.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from ufmi.errors import Finding, InvalidObject
 from ufmi.regulatory import model
@@ -28,7 +28,7 @@ class Part:
         self._increment = increment
         self._value: Object = {}
 
-    def put(self, path: str = "", /, **fields: Value) -> Part:
+    def put(self, path: str = "", /, **fields: Value) -> Self:
         """Sets fields of the group at `path`, which comes into being; None leaves a field out.
 
         Returns this part, so that calls can follow each other.
@@ -60,7 +60,7 @@ class Part:
         self._make(above).setdefault(last, []).append(item._value)
         return item
 
-    def clear(self, path: str, /, *names: str) -> Part:
+    def clear(self, path: str, /, *names: str) -> Self:
         """In an increment: clears members of the group at `path`, that is, sends null for them.
 
         Raises:

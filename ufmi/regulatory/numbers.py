@@ -65,10 +65,14 @@ def number_text(number: int | Decimal) -> str:
 
 
 def is_exact(value: object) -> bool:
-    """Whether this is a number that a data object can hold: no bool, no float, nothing endless."""
-    if isinstance(value, Decimal):
-        return value.is_finite()
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether a data object can hold this number: no bool, no float, nothing endless or too long."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return False
+    try:
+        number_text(value)
+    except MalformedObject:
+        return False
+    return True
 
 
 def _bounded(number: Decimal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
@@ -224,6 +225,8 @@ def _shown(value: object) -> str:
         return "an object"
     if isinstance(value, list):
         return "an array"
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and not is_exact(value):
+        return "a number that is endless or too long"
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else str(value)
     if len(text) > _SHOWN_MAX:
         text = f"{text[:_SHOWN_MAX]}…"
