@@ -294,9 +294,8 @@ def recorded(results: Sequence[Result]) -> set[str]:
     }
 
 
-@cache
-def _opened() -> Market:
-    market = Market()
+def open_up(market: Market) -> Market:
+    """Admits parties, registers users, lists two assets."""
     for party, role, of_market in PARTIES:
         market.admit_party(party, role, of_market)
     market.list_asset("600001", 0)
@@ -307,15 +306,24 @@ def _opened() -> Market:
     return market
 
 
-@cache
-def _funded() -> Market:
-    market = open_market()
+def fund(market: Market) -> Market:
+    """Brings cash and assets onto the wallets; Alice has money of both banks."""
     for wallet, amount in (("alice", 1_000), ("bob", 800), ("carol", 600)):
         market.deposit(wallet, amount)
         market.bring(wallet, "600001", 100)
         market.bring(wallet, "600002", 500)
     market.deposit("alice", 500, payer="alice-2")
     return market
+
+
+@cache
+def _opened() -> Market:
+    return open_up(Market())
+
+
+@cache
+def _funded() -> Market:
+    return fund(open_market())
 
 
 def open_market() -> Market:
