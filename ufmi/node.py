@@ -61,6 +61,8 @@ from ufmi.protocol.records import (
 )
 from ufmi.protocol.records import Network as NetworkRecord
 from ufmi.regulatory import csrb
+from ufmi.regulatory.opening import open_relay
+from ufmi.regulatory.relay import Relay
 from ufmi.system import Clock, RandomBytes, write_file
 
 __all__ = [
@@ -284,6 +286,19 @@ class Node:
             key.removeprefix(prefix): int(record["quantity"])
             for key, record in scan(self._contract, prefix)
         }
+
+    # -- the regulatory channel -------------------------------------------------------------
+
+    def relay(self, password: str | None = None) -> Relay:
+        """The relay that reports to channel `csrb`, for this process; close it before the node.
+
+        Raises:
+            NotFound: the ledger was founded without the regulatory channel.
+            LedgerInUse: another relay works in this data folder.
+        """
+        return open_relay(
+            self.folder, self.ledger, password=password, random_bytes=self.random_bytes
+        )
 
     # -- the end ----------------------------------------------------------------------------
 

@@ -133,8 +133,7 @@ def _check_anchor(anchor: Anchor) -> None:
 
 def _check_snapshot(one: Snapshot) -> None:
     fits = (
-        _ID.fullmatch(one.id)
-        and len(one.id.encode()) <= _ID_BYTES_MAX
+        is_object_id(one.id)
         and _OWNER.fullmatch(one.owner)
         and one.type in TYPES
         and one.operation in OPERATIONS
@@ -151,6 +150,11 @@ def _check_snapshot(one: Snapshot) -> None:
         raise ContractFailure(f"the snapshot {one.name[:OBJECT_ID_MAX]} is not well formed")
     if one.replaced:
         raise ContractFailure(f"what {one.name} replaces is kept here, not reported")
+
+
+def is_object_id(id: str) -> bool:
+    """Whether an id can be a part of the state's keys."""
+    return bool(_ID.fullmatch(id)) and len(id.encode()) <= _ID_BYTES_MAX
 
 
 def _check_fault(one: Fault) -> None:
