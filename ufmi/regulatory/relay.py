@@ -227,9 +227,8 @@ class Relay:
     def _synchronise(self, known: Progress) -> None:
         """Goes on from where the contract is."""
         before = self._queue.begin
-        if (known.block, known.index) < (before.block, before.index) or (
-            known.block < self._fold.block and not self._queue and known != before
-        ):
+        behind = (known.block, known.index) < (before.block, before.index)
+        if behind or (known.block < self._fold.block and not self._queue):
             # The channel is behind what was folded, as after a restored backup.
             self._queue.clear()
             self._fold.reload()
