@@ -112,7 +112,10 @@ def fabric_ledger(
 
 
 def open_ledger(
-    folder: Path, clock: Clock | None, random_bytes: RandomBytes, strict: bool
+    folder: Path,
+    clock: Clock | None = None,
+    random_bytes: RandomBytes = os.urandom,
+    strict: bool = False,
 ) -> Ledger:
     """The ledger of a data folder. Raises what `Node.open` does."""
     try:
