@@ -175,16 +175,18 @@ def _errors(past: Past, lives: Lives, item: Item) -> tuple[str, ...]:
     head = item.header
     if not is_object_id(head["object_id"]):
         return ("/header/content/object_id FORMAT: too many bytes for a key of the ledger",)
+    id, version = head["object_id"], head["version"]
     try:
-        before = past.body_before(head["object_id"], head["version"])
-        body = merged_body(before, snapshot)
+        life = past.life(id)
+        after = lives.follow(life, id, head["type"], item.draft.owner, version, head["operation"])
+        body = merged_body(past.body_before(id, version), snapshot)
         if body is not None and not is_full(snapshot):
             whole = {**snapshot, "body": body}
             canonical(whole)
             found = errors(check(whole, full=True, lookup=past.type_of, limit=ERRORS_MAX))
             if found:
                 return _texts(found)
-        past.take(lives, item.draft.owner, snapshot, body)
+        past.take(after, snapshot, body)
     except ContractFailure as problem:
         return (f"/header/content/version LIFECYCLE: {problem.message}",)
     except MalformedObject as problem:

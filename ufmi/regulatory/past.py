@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chaincode.csrb.lifecycle import Lives
 from chaincode.csrb.records import VERSIONS_MAX
 from chaincode.csrb.records import Object as Life
 from ufmi.errors import StorageFailed
@@ -140,25 +139,22 @@ class Past:
             body = merged_body(body, read(raw))
         return body
 
-    def take(self, lives: Lives, owner: str, snapshot: Object, body: Object | None) -> None:
-        """Takes a snapshot with the whole body that it makes.
+    def take(self, after: Life, snapshot: Object, body: Object | None) -> None:
+        """Takes a snapshot with the object as it is afterwards, and the whole body that it makes.
 
         Raises:
-            ContractFailure: the life cycle forbids it.
             MalformedObject: it is too large to be written.
         """
-        content = snapshot["header"]["content"]
-        id, kind = content["object_id"], content["type"]
-        version, operation = content["version"], content["operation"]
-        after = lives.follow(self.life(id), id, kind, owner, version, operation)
+        version = snapshot["header"]["content"]["version"]
         self._db.execute(
-            "INSERT OR REPLACE INTO version VALUES (?, ?, ?)", (id, version, canonical(snapshot))
+            "INSERT OR REPLACE INTO version VALUES (?, ?, ?)",
+            (after.id, version, canonical(snapshot)),
         )
         if version == after.latest:
             whole = b"" if body is None else canonical(body)
             self._db.execute(
                 "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?)",
-                (id, kind, owner, after.latest, after.deleted, whole),
+                (after.id, after.type, after.owner, after.latest, after.deleted, whole),
             )
 
     # -- exceptions -------------------------------------------------------------------------
