@@ -24,6 +24,7 @@ from chaincode.csrb.records import (
     Progress,
     Report,
     Snapshot,
+    Totals,
 )
 from ufmi.contract import Context, Contract, encode_record, evaluate, submit
 from ufmi.errors import CallerNotAllowed, ContractFailure
@@ -84,6 +85,7 @@ class CsrbContract(Contract):
             context.put(keys.fault(fault), fault)
         _correct(context, report)
         context.put(key, report.end)
+        _count(context, report)
         counts = (report.end.block, report.end.index, len(report.snapshots), len(report.faults))
         context.emit(EVENT_REPORTED, encode_record((report.channel, *counts)))
         return encode_record(report.end)
@@ -157,7 +159,7 @@ def _read(decoder: msgspec.json.Decoder[_Kind], raw: bytes, what: str) -> _Kind:
 
 
 def _declare(context: Context, report: Report) -> None:
-    writes = [keys.progress(report.channel)]
+    writes = [keys.progress(report.channel), keys.totals(report.channel)]
     writes += [keys.anchor(report.channel, anchor.number) for anchor in report.anchors]
     for snapshot in report.snapshots:
         writes += (keys.object(snapshot.id), keys.snapshot(snapshot.id, snapshot.version))
@@ -211,6 +213,18 @@ def _correct(context: Context, report: Report) -> None:
         if owners.get(one.by) != one.owner:
             raise ContractFailure(f"{one.by} is no snapshot of {one.owner} in this report")
         context.put(key, replace(fault, corrected=one.by))
+
+
+def _count(context: Context, report: Report) -> None:
+    key = keys.totals(report.channel)
+    known = context.get(key, Totals) or Totals()
+    found = Totals(
+        reports=known.reports + 1,
+        snapshots=known.snapshots + len(report.snapshots),
+        exceptions=known.exceptions + len(report.faults),
+        corrected=known.corrected + len(report.corrections),
+    )
+    context.put(key, found)
 
 
 __all__ = ["Anchor", "CsrbContract", "Object", "Snapshot"]

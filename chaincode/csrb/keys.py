@@ -11,6 +11,10 @@ def progress(channel: str) -> str:
     return f"progress/{channel}"
 
 
+def totals(channel: str) -> str:
+    return f"totals/{channel}"
+
+
 def anchor(channel: str, number: int) -> str:
     return f"anchor/{channel}/{number:012d}"
 

@@ -126,6 +126,16 @@ class Progress(Record, frozen=True):
 START = Progress(0, 0, "")
 
 
+class Totals(Record, frozen=True):
+    """How much was reported of a channel altogether."""
+
+    reports: int = 0
+    snapshots: int = 0
+    exceptions: int = 0
+    corrected: int = 0
+    v: int = 1
+
+
 class Report(Record, frozen=True):
     """What a relay brings in one transaction, which carries on where the last one ended."""
 

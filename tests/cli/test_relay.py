@@ -10,6 +10,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+
+from chaincode.csrb.records import START, Fault, Progress, Report, Source
+from ufmi.node import Node
+from ufmi.regulatory.opening import open_csrb
 
 from .command import good, ufmi, wrong
 
@@ -33,6 +38,8 @@ def test_what_waits_is_reported_once(copy: Path) -> None:
     assert status["reported"]["block"] == done["height"]
     text = good("relay", "status", data=copy).out
     assert f"snapshots  {done['snapshots']}" in text
+    assert status["reports"] == done["reports"]
+    assert good("relay", "exceptions", "--json", data=copy).json == []
     assert good("ledger", "verify", data=copy)
 
 
@@ -75,3 +82,21 @@ def test_it_runs_until_it_is_told_to_stop(copy: Path) -> None:
         said = process.stdout.read()
         assert process.wait(60) == 0
     assert '"lag": 0' in said
+
+
+def test_the_exception_log_is_shown(data: Path) -> None:
+    source = Source("udl", 0, "tx", 0)
+    head = ("o-1", "subject", 0, "create")
+    end = Progress(0, 2, "")
+    faults = (
+        Fault(source, *head, "NRIRSCNBJXXX", "", ("/body REQUIRED: is required [here]",)),
+        Fault(replace(source, place=1), *head, "UFMI", "", ("/x",), ""),
+    )
+    with Node.open(data) as node:
+        open_csrb(node.ledger).report(Report("udl", START, end, (), (), faults))
+    shown = good("relay", "exceptions", data=data).out
+    assert "NRIRSCNBJXXX subject o-1/0 create" in shown
+    assert "/body REQUIRED: is required [here]" in shown
+    one = good("relay", "exceptions", "--owner", "UFMI", "--json", data=data).json
+    assert [fault["errors"] for fault in one] == [["/x"]]
+    assert good("relay", "exceptions", "--limit", "0", data=data).out == ""

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from chaincode.csrb import forms, keys
-from chaincode.csrb.records import Correction, Fault, Object, Progress, Report, Snapshot
+from chaincode.csrb.records import Correction, Fault, Object, Progress, Report, Snapshot, Totals
 from ufmi.contract import decode_record, encode_record
 from ufmi.contract.contract import ARGUMENT_BYTES_MAX
 from ufmi.errors import CallerNotAllowed, ContractError, ContractFailure
@@ -116,6 +116,7 @@ def test_a_report_is_taken_whole() -> None:
     channel.report(GOOD)
     assert channel.events == [("reported", b'["udl",2,1,2,1]')]
     assert channel.progress == GOOD.end
+    assert channel.ask("get", "totals/udl") == msgspec.to_builtins(Totals(1, 2, 1, 0))
     for one in GOOD.snapshots:
         assert stored(channel, keys.snapshot(one.id, one.version), Snapshot) == one
         assert stored(channel, keys.object(one.id), Object) == Object(one.id, one.type, OWNER, 0)

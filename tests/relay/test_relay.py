@@ -10,6 +10,7 @@ import pytest
 
 from chaincode.csrb.records import Report
 from tests.frontend.town import Town
+from ufmi.backup import backup
 from ufmi.errors import (
     BlockNotProven,
     CommitStatusError,
@@ -32,6 +33,7 @@ from ufmi.regulatory.past import Past
 from ufmi.regulatory.queue import Limits
 from ufmi.regulatory.relay import Relay
 from ufmi.regulatory.store import open_store
+from ufmi.restore import restore
 
 from .office import assert_ledger, assert_reported, progress, trade
 
@@ -125,6 +127,18 @@ def _noting(take: Any, taken: list[int]) -> Any:
         take(self, block)
 
     return noted
+
+
+def test_a_backup_has_the_bodies_and_a_relay_goes_on_from_it(node: Node, tmp_path: Path) -> None:
+    with node.relay() as one:
+        one.run_once()
+        trade(Town(node), 1)
+        backup(node.folder, tmp_path / "backup", keys=True)
+    restore(tmp_path / "backup", tmp_path / "again")
+    with Node.open(tmp_path / "again") as other:
+        with other.relay() as one:
+            assert one.run_once() == 1
+        assert_reported(other)
 
 
 # -- failures ---------------------------------------------------------------------------------

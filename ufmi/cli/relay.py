@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,12 +110,35 @@ def status(data: Data = DATA_DEFAULT, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+@guarded
+def exceptions(
+    owner: Annotated[str, typer.Option(help="Of one owner only, such as UFMI or N….")] = "",
+    limit: Annotated[int, typer.Option(help="How many at most.")] = 1_000,
+    data: Data = DATA_DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """The exception log: what was not taken, why, and what put it right."""
+    with _ledger(data) as ledger:
+        found = list(islice(open_csrb(ledger).faults(owner), max(0, limit)))
+    if as_json:
+        print_json(found)
+        return
+    for one in found:
+        name = f"{one.owner} {one.type} {one.id}/{one.version} {one.operation}"
+        right = f", put right by {one.corrected}" if one.corrected else ""
+        out.print(escape(f"block {one.source.block}, place {one.source.place}: {name}{right}"))
+        for error in one.errors:
+            out.print(f"    {escape(error)}")
+
+
 def _status(csrb: Csrb, ledger: Ledger) -> Status:
     """What the ledger itself tells, whoever reports."""
     height = Gateway(ledger, relay_identity(ledger)).network("udl").height()
     found = Status("udl", csrb.progress(), height)
-    found.snapshots = sum(1 for _ in csrb.snapshots())
-    found.exceptions = sum(1 for _ in csrb.faults())
+    totals = csrb.totals()
+    found.reports, found.snapshots = totals.reports, totals.snapshots
+    found.exceptions = totals.exceptions
     return found
 
 

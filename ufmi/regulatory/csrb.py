@@ -10,7 +10,16 @@ import msgspec
 from msgspec.structs import replace
 
 from chaincode.csrb import keys
-from chaincode.csrb.records import Anchor, Fault, Object, Parameters, Progress, Report, Snapshot
+from chaincode.csrb.records import (
+    Anchor,
+    Fault,
+    Object,
+    Parameters,
+    Progress,
+    Report,
+    Snapshot,
+    Totals,
+)
 from ufmi.contract import decode_record, encode_record
 from ufmi.crypto import Sm2PrivateKey, Sm2PublicKey
 from ufmi.datafolder import RELAY_MEMBER, Ledger, kept_key
@@ -133,6 +142,10 @@ class Csrb:
     def progress(self, channel: str = "udl") -> Progress:
         """How far a channel has been reported."""
         return decode_record(self.contract.evaluate("progress", channel.encode()), Progress)
+
+    def totals(self, channel: str = "udl") -> Totals:
+        """How much was reported of a channel."""
+        return self.record(keys.totals(channel), Totals) or Totals()
 
     def report(self, report: Report) -> None:
         """Submits a report and waits for its commit.
