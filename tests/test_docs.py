@@ -35,7 +35,7 @@ def test_every_result_code_is_documented(code: Code) -> None:
 
 
 def all_errors(kind: type[errors.UfmiError] = errors.UfmiError) -> list[type[errors.UfmiError]]:
-    own = [kind] if kind.__module__ == errors.__name__ else []
+    own = [kind] if kind.__module__.startswith(errors.__name__) else []
     return own + [one for below in kind.__subclasses__() for one in all_errors(below)]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ufmi.amounts import format_amount, parse_amount
     from ufmi.auditor import Auditor
     from ufmi.crypto import Signer, Sm2PrivateKey, Sm2PublicKey
+    from ufmi.documents import Document, person_hmac
     from ufmi.errors import Refused, UfmiError
     from ufmi.legacy.books import SqliteBook
     from ufmi.node import Node
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Wallet,
         reference,
     )
+    from ufmi.search import Index
 
 _HOMES = {
     "Auditor": "ufmi.auditor",
@@ -40,6 +42,8 @@ _HOMES = {
     "Broker": "ufmi.sdk",
     "Code": "ufmi.protocol",
     "Description": "ufmi.sdk",
+    "Document": "ufmi.documents",
+    "Index": "ufmi.search",
     "Matcher": "ufmi.sdk",
     "Node": "ufmi.node",
     "Operator": "ufmi.sdk",
@@ -61,6 +65,7 @@ _HOMES = {
     "parse_amount": "ufmi.amounts",
     "reference": "ufmi.sdk",
     "sandbox": "ufmi.scenario.sandbox",
+    "person_hmac": "ufmi.documents",
 }
 
 __all__ = [
@@ -69,6 +74,8 @@ __all__ = [
     "Broker",
     "Code",
     "Description",
+    "Document",
+    "Index",
     "Matcher",
     "Node",
     "Operator",
@@ -90,6 +97,7 @@ __all__ = [
     "parse_amount",
     "reference",
     "sandbox",
+    "person_hmac",
 ]
 
 

@@ -15,20 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ufmi.contract import decode_record
-from ufmi.crypto import is_address
-from ufmi.errors import LimitExceeded, NotFound, StoreCorrupted
+from ufmi.errors import LimitExceeded, StoreCorrupted
+from ufmi.holders import VALUES, Scope, scope_of
 from ufmi.ledger import Block
 from ufmi.movements import Movements, Step
 from ufmi.node import Node
-from ufmi.protocol import AMOUNT_MAX, Role
-from ufmi.protocol.codes import CURRENCIES, mark_bank, mark_currency
-from ufmi.protocol.records import Address, Asset, Cash, Holding, OrderRecord, User
+from ufmi.protocol import AMOUNT_MAX
+from ufmi.protocol.codes import CURRENCIES, mark_currency
+from ufmi.protocol.records import Cash, Holding, OrderRecord, Withdrawal
 
 MOVEMENTS_MAX = 1_000_000
-# More addresses than these are not looked for in the bytes of every block first.
-_SOUGHT_MAX = 16
-# The records that hold what somebody owns, by the first part of their keys; the second is whose.
-_VALUES = ("cash/", "holding/", "order/")
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Balance:
     account: str
     item: str
     free: int
-    held: int  # in orders
+    held: int  # in orders and withdrawals
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Movement:
     account: str
     item: str
     free: int  # in (+) or out (−)
-    held: int  # into orders (+) or out of them (−)
+    held: int  # into orders and withdrawals (+) or out of them (−)
     free_after: int
     held_after: int
 
@@ -96,7 +92,7 @@ def statement(node: Node, subject: str, start: int = 0, end: int = AMOUNT_MAX) -
         LimitExceeded: more than MOVEMENTS_MAX movements.
         StoreCorrupted: opening, movements and closing do not agree.
     """
-    scope = _scope(node, subject)
+    scope = scope_of(node, subject)
     reading = _Reading(node, scope, start, end)
     changes = reading.read()
     changes.sort(key=lambda one: (one.step.time, one.order))
@@ -120,7 +116,7 @@ def statement(node: Node, subject: str, start: int = 0, end: int = AMOUNT_MAX) -
     )
 
 
-def _check(node: Node, scope: _Scope, reading: _Reading, closing: list[Balance]) -> None:
+def _check(node: Node, scope: Scope, reading: _Reading, closing: list[Balance]) -> None:
     """Opening and movements must come to what the blocks wrote last under each key.
 
     Where the period reaches to the ledger's end, that must also be what the state holds.
@@ -139,12 +135,21 @@ def _check(node: Node, scope: _Scope, reading: _Reading, closing: list[Balance])
             for mark, amount in order.held_cash.items():
                 totals[address, mark][1] += amount
             totals[address, order.asset][1] += order.held
+        for _, withdrawal in node.records(f"withdrawal/{address}/", Withdrawal):
+            for mark, place, amount in _on_the_way(withdrawal):
+                totals[address, mark][place] += amount
     # What was committed meanwhile is in the state and not in the statement.
     if node.channel.height() == reading.blocks and closing != _balances(totals):
         raise StoreCorrupted(
             f"the state of {scope.subject} is not what the blocks come to",
             hint="Check the ledger: ufmi ledger verify",
         )
+
+
+def _on_the_way(withdrawal: Withdrawal) -> list[tuple[str, int, int]]:
+    """What of a withdrawal is still the user's: its bank has not moved the cash."""
+    parts = withdrawal.parts
+    return [(one.mark, 1, one.amount) for one in parts if one.status in ("SENT", "BURNING")]
 
 
 def _movements(change: _Change, totals: _Totals, by_total: bool) -> Iterator[Movement]:
@@ -187,127 +192,13 @@ def _decimals(node: Node, item: str) -> int:
     return asset.decimals if asset else 0
 
 
-# -- whose balances ----------------------------------------------------------------------------
-
-
-class _Scope:
-    """Which balances belong to the subject, and under which account they are stated."""
-
-    def __init__(self, subject: str) -> None:
-        self.subject = subject
-        self.by_total = False
-        self.addresses: set[str] = set()
-        self.items: set[str] | None = None
-
-    def account(self, address: str, item: str) -> str:
-        """The account of a balance; "" if it is not the subject's."""
-        return address if address in self.addresses else ""
-
-    def relevant(self, key: str) -> bool:
-        """Whether a key can hold the subject's balances, or say which addresses are his."""
-        return key.startswith((*_VALUES, "user/", "address/"))
-
-    def learn(self, key: str, value: bytes) -> None:
-        """Takes in who owns which addresses, as the ledger comes to know it."""
-
-    @property
-    def sought(self) -> list[bytes]:
-        """One of these stands in every block that concerns the subject; none: it may be any."""
-        found = [name.encode() for name in (self.subject, *self.addresses)]
-        return found if len(found) <= _SOUGHT_MAX else []
-
-
-class _OfAddress(_Scope):
-    def __init__(self, subject: str) -> None:
-        super().__init__(subject)
-        self.addresses = {subject}
-
-    def relevant(self, key: str) -> bool:
-        return key.startswith(_VALUES) and key.split("/")[1] == self.subject
-
-
-class _OfUser(_Scope):
-    """All addresses that were ever the user's."""
-
-    def learn(self, key: str, value: bytes) -> None:
-        if key == f"user/{self.subject}":
-            for account in decode_record(value, User).accounts:
-                self.addresses.update(account.addresses)
-        elif key.startswith("address/"):
-            record = decode_record(value, Address)
-            if record.user == self.subject:
-                self.addresses.add(record.address)
-
-
-class _OfBroker(_Scope):
-    """All addresses that users registered with the broker."""
-
-    sought = []
-
-    def learn(self, key: str, value: bytes) -> None:
-        if key.startswith("user/"):
-            for account in decode_record(value, User).accounts:
-                if account.broker == self.subject:
-                    self.addresses.update(account.addresses)
-
-
-class _OfBank(_Scope):
-    sought = []
-
-    def __init__(self, subject: str) -> None:
-        super().__init__(subject)
-        self.by_total = True
-
-    def relevant(self, key: str) -> bool:
-        return key.startswith(("cash/", "order/"))
-
-    def account(self, address: str, item: str) -> str:
-        return self.subject if item[0] == "C" and mark_bank(item) == self.subject else ""
-
-
-class _OfRegistry(_Scope):
-    sought = []
-
-    def __init__(self, subject: str, assets: set[str]) -> None:
-        super().__init__(subject)
-        self.by_total = True
-        self._assets = assets
-
-    def relevant(self, key: str) -> bool:
-        return key.startswith(("holding/", "order/"))
-
-    def account(self, address: str, item: str) -> str:
-        return self.subject if item in self._assets else ""
-
-
-def _scope(node: Node, subject: str) -> _Scope:
-    if is_address(subject) and node.address(subject) is not None:
-        return _OfAddress(subject)
-    if subject[:1] == "L" and node.user(subject) is not None:
-        return _OfUser(subject)
-    party = node.party(subject) if subject[:1] == "N" else None
-    if party is None:
-        raise NotFound(
-            f"there is no {subject or 'such subject'} on the ledger",
-            hint="Name an address (u…), a user (L…) or an institution (N…)",
-        )
-    if party.role == Role.BANK:
-        return _OfBank(subject)
-    if party.role == Role.REGISTRY:
-        assets = node.records("asset/", Asset)
-        return _OfRegistry(subject, {one.code for _, one in assets if one.registry == subject})
-    if party.role == Role.BROKER:
-        return _OfBroker(subject)
-    raise NotFound(f"{subject} is a {party.role}, which has no balances on the ledger")
-
-
 # -- reading the blocks ------------------------------------------------------------------------
 
 
 class _Reading:
     """One way through the blocks."""
 
-    def __init__(self, node: Node, scope: _Scope, start: int, end: int) -> None:
+    def __init__(self, node: Node, scope: Scope, start: int, end: int) -> None:
         self._node = node
         self._scope = scope
         self._start, self._end = start, end
@@ -364,7 +255,7 @@ class _Reading:
         """What a record holds of the subject's."""
         found: _Parts = Counter()
         kind, address, *rest = [*key.split("/"), ""]
-        if value is None or f"{kind}/" not in _VALUES:
+        if value is None or f"{kind}/" not in VALUES:
             return found
         amounts: list[tuple[str, int, int]]
         if kind == "cash":
@@ -372,6 +263,8 @@ class _Reading:
             amounts = [(mark, 0, amount) for mark, amount in marks.items()]
         elif kind == "holding":
             amounts = [(rest[0], 0, decode_record(value, Holding).quantity)]
+        elif kind == "withdrawal":
+            amounts = _on_the_way(decode_record(value, Withdrawal))
         else:
             order = decode_record(value, OrderRecord)
             amounts = [(mark, 1, amount) for mark, amount in order.held_cash.items()]

@@ -9,8 +9,8 @@ import msgspec
 from chaincode.udl.run import Refusal, check_active, require, signatory_of, signer_record
 from ufmi.contract import Context, encode_record
 from ufmi.crypto import verify_many
-from ufmi.errors import MalformedText, ProtocolError
-from ufmi.protocol import Code, Form, Message, decode, read_line
+from ufmi.errors import InvalidField, ProtocolError
+from ufmi.protocol import Code, Form, Message, TooLong, UnknownName, decode, read_line
 from ufmi.protocol import keys as state
 from ufmi.protocol.assets import P3, P3Result
 from ufmi.protocol.codes import CURRENCIES, mark_code
@@ -21,11 +21,7 @@ from ufmi.protocol.users import X3, X3Result
 def ask(context: Context, raw: bytes) -> bytes:
     """JSON with code, detail and, where it was answered, the text of the answer."""
     try:
-        question = _read(raw)
-    except ProtocolError as problem:
-        return encode_record(Answer(str(Code.MALFORMED), str(problem.message)))
-    try:
-        answer = _answer(context, question[0], question[1], question[2])
+        answer = _answer(context, *_read(raw))
     except Refusal as refusal:
         return encode_record(Answer(str(refusal.code), refusal.detail))
     return encode_record(Answer(str(Code.OK), "", answer.text()))
@@ -40,15 +36,26 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def _read(raw: bytes) -> tuple[Message, bytes, bytes]:
-    """The question, its text, its signature. Raises ProtocolError."""
-    line = read_line(raw)
-    form = decode(line.text)
-    if not isinstance(form, Message) or not form.QUERY:
-        raise MalformedText(f"{form.NAME} is no question")
+    """The question, its text, its signature; refuses as a message would be."""
     try:
-        return form, line.text.encode(), bytes.fromhex(line.signature)
+        line = read_line(raw)
+        signature = bytes.fromhex(line.signature)
+        form = decode(line.text)
     except ValueError as problem:
-        raise MalformedText("the signature is not hexadecimal") from problem
+        raise Refusal(Code.MALFORMED, "the signature is not hexadecimal") from problem
+    except ProtocolError as problem:
+        raise Refusal(_code_of(problem), problem.message) from problem
+    if not isinstance(form, Message) or not form.QUERY:
+        raise Refusal(Code.UNKNOWN_MESSAGE, f"{form.NAME} is no question")
+    return form, line.text.encode(), signature
+
+
+def _code_of(problem: ProtocolError) -> Code:
+    if isinstance(problem, InvalidField):
+        return Code.FIELD_INVALID
+    if isinstance(problem, UnknownName):
+        return Code.UNKNOWN_MESSAGE
+    return Code.TOO_LONG if isinstance(problem, TooLong) else Code.MALFORMED
 
 
 def _answer(context: Context, message: Message, text: bytes, signature: bytes) -> Form:
@@ -88,7 +95,8 @@ def _account(context: Context, x3: X3) -> X3Result:
     kept = [account for account in user.accounts if _keeps(x3.sender, account)]
     if x3.broker_user:
         kept = [one for one in kept if (one.broker, one.broker_user) == (x3.ag, x3.broker_user)]
-    require(kept, Code.ACCESS_DENIED, f"{x3.sender} keeps no account of {unified}")
+    # Who has no right to it does not learn whose id it is either.
+    require(kept, Code.ACCESS_DENIED, f"{x3.sender} keeps no such account")
     shown: list[dict[str, Any]] = [
         msgspec.to_builtins(account) | {"status": account.status} for account in kept
     ]

@@ -59,9 +59,11 @@ def confirm(run: Run, answer: P1Registry) -> tuple[Code, Data]:
         f"registered in {listing.currency}",
     )
     outcome = Code.OK if answer.accepted else Code.ASSET_UNKNOWN
-    if answer.accepted:
-        known = run.context.get(state.asset(answer.asset), Asset)
-        require(known is None, Code.ASSET_EXISTS, f"the asset is registered as {answer.asset}")
+    known = run.context.get(state.asset(answer.asset), Asset)
+    if answer.accepted and known is not None:
+        # Two brokers registered it at once: one asset has one code, and the other hears so.
+        outcome = Code.ASSET_EXISTS
+    elif answer.accepted:
         run.context.put(
             state.asset(answer.asset),
             Asset(
@@ -136,7 +138,7 @@ def answer_update(run: Run, answer: P2Registry) -> tuple[Code, Data]:
 def update(run: Run, message: P2Update) -> tuple[Code, Data]:
     """The broker brings what the registry answered, and nothing else: UAR is updated."""
     amendment = _open_amendment(run, message.sender, message.tx, message.answered)
-    require(amendment.confirmed == "Y", Code.NOT_PENDING, "the registry has not answered")
+    require(amendment.confirmed == "Y", Code.NOT_ANSWERED, "the registry has not answered")
     require(
         (message.asset, message.name, message.document)
         == (amendment.asset, amendment.name, amendment.document),

@@ -27,6 +27,7 @@ from chaincode.udl import (
 )
 from chaincode.udl.run import (
     EFFECTS,
+    RULES,
     Refusal,
     Run,
     Signatory,
@@ -37,7 +38,7 @@ from chaincode.udl.run import (
 from ufmi.contract import Context
 from ufmi.crypto import Signed, verify_many
 from ufmi.errors import ContractFailure
-from ufmi.protocol import Code, Entry, Message, Result, SignedMessage, read_signed
+from ufmi.protocol import UNRECORDED, Code, Entry, Message, Result, SignedMessage, read_signed
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import Network, Outcome
 
@@ -102,6 +103,11 @@ def authorised(context: Context) -> Network:
     network = context.get(state.NETWORK, Network)
     if network is None:
         raise ContractFailure("the ledger is not initialised", hint="Call init first")
+    if network.rules > RULES:
+        raise ContractFailure(
+            f"rules {network.rules} are in force, this contract knows them up to {RULES}",
+            hint="Install the contract that knows them",
+        )
     parameters = network.parameters
     caller = context.caller
     if (caller.msp, caller.fingerprint) != (
@@ -208,6 +214,8 @@ def _run(context: Context, at: int, entry: Entry, item: SignedMessage, checks: C
         result = Result(identity, code, "", data)
     except Refusal as refusal:
         result = Result(identity, refusal.code, refusal.detail, refusal.data)
+        if refusal.code in UNRECORDED:
+            return result
     context.put(
         state.result(identity),
         Outcome(item.digest, entry.number, entry.time, result.code, result.detail, result.data),

@@ -250,7 +250,11 @@ def expire(run: Run, message: Expire) -> tuple[Code, Data]:
         withdrawal = withdrawals.give_back(run, message.owner, message.number)
         banks = [part.bank for part in withdrawal.parts if part.status == "RETURNED"]
         told = [message.owner, withdrawal.ag, withdrawal.bank, *banks]
-        return Code.OK, {"told": list(dict.fromkeys(told))}
+        data: Data = {"told": list(dict.fromkeys(told))}
+        if not withdrawal.open:
+            data |= withdrawals.ended(withdrawal)
+            data |= {"ag": withdrawal.ag, "bank": withdrawal.bank}
+        return Code.OK, data
     if message.kind == "ONCHAIN":
         onchain = _close(run, state.onchain(message.owner, message.number), Onchain)
         return Code.OK, {"told": [message.owner, onchain.ag, onchain.registry]}

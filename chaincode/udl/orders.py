@@ -142,9 +142,13 @@ def _cancellable(run: Run, reference: OrderReference) -> OrderRecord:
         Code.ORDER_MISMATCH,
         f"the order {name} is another",
     )
+    _require_open(order, name)
+    return order
+
+
+def _require_open(order: OrderRecord, name: str) -> None:
     require(order.status != "FILLED", Code.ORDER_USED_UP, f"{name} is filled")
     require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
-    return order
 
 
 def _cancel(run: Run, reference: OrderReference, order: OrderRecord) -> tuple[Code, Data]:
@@ -160,12 +164,17 @@ def _cancel(run: Run, reference: OrderReference, order: OrderRecord) -> tuple[Co
 
 @effect(S2Removed)
 def removed(run: Run, message: S2Removed) -> tuple[Code, Data]:
-    """A matcher took an ended order down (11.5.2.5.2)."""
+    """A matcher took a cancelled order down (11.5.2.5.2); who cancelled it hears that."""
     key = state.order(message.address, message.number)
     order = run.context.get(key, OrderRecord)
     if order is None:
         raise Refusal(Code.ORDER_UNKNOWN, f"there is no order {message.address}/{message.number}")
-    require(order.status != "OPEN", Code.NOT_PENDING, "the order is open")
+    require(order.status == "CANCELLED", Code.NOT_PENDING, f"it is {order.status.lower()}")
+    require(
+        message.by in (order.publisher, message.address),
+        Code.ORDER_MISMATCH,
+        f"{message.by} cannot have cancelled it",
+    )
     if message.sender in order.adopters:
         rest = tuple([one for one in order.adopters if one != message.sender])
         run.context.put(key, replace(order, adopters=rest))
@@ -205,7 +214,7 @@ def adopt(run: Run, message: S4Adopted) -> tuple[Code, Data]:
     )
     adopters = order.adopters
     if message.adopted and message.sender not in (order.publisher, *adopters):
-        require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
+        _require_open(order, name)
         require(order.valid_until >= run.now, Code.ORDER_EXPIRED, f"{name} has expired")
         adopters = tuple(sorted((*adopters, message.sender)))
         require(len(adopters) <= MATCHERS_MAX, Code.TOO_MANY, f"more than {MATCHERS_MAX} matchers")

@@ -12,6 +12,8 @@ from ufmi.protocol.records import Address, Key, Network, Party, Service
 from ufmi.protocol.users import Bind
 
 Data = dict[str, Any]
+# The newest rules that this contract knows. What differs between rules asks for `Run.rules`.
+RULES = 1
 
 
 class Refusal(Exception):

@@ -5,14 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chaincode.udl.governance import approved
-from chaincode.udl.run import Data, Refusal, Run, effect, require
+from chaincode.udl.run import RULES, Data, Refusal, Run, effect, require
 from ufmi.protocol import Code, Role
 from ufmi.protocol import keys as state
 from ufmi.protocol.governance import Activate, Status
-from ufmi.protocol.records import Address, Asset, Party
-
-# The newest rules that this contract knows. What differs between rules asks for `run.rules`.
-RULES = 1
+from ufmi.protocol.records import Address, Asset, Party, Subscriptions
 
 # What each kind of subject can be.
 _POSSIBLE = {
@@ -71,7 +68,17 @@ def _party(run: Run, message: Status, by_regulator: bool, done: bool) -> list[st
         changed = replace(party, halted=True)
     if done:
         run.context.put(state.party(message.subject), changed)
+        if not changed.active or changed.frozen:
+            _unsubscribe(run, message.subject)
     return [message.subject]
+
+
+def _unsubscribe(run: Run, matcher: str) -> None:
+    """Who may not take part gets no orders; S3 again once it may."""
+    record = run.context.get(state.SUBSCRIPTIONS, Subscriptions)
+    if record is not None and matcher in record.matchers:
+        rest = {one: kept for one, kept in record.matchers.items() if one != matcher}
+        run.context.put(state.SUBSCRIPTIONS, Subscriptions(rest))
 
 
 def _address(run: Run, message: Status, by_regulator: bool, done: bool) -> list[str]:

@@ -31,7 +31,7 @@ def request(run: Run, x2: X2) -> tuple[Code, Data]:
     for proof in x2.add:
         fits = proven(run, proof.bind, (x2.network, x2.ag, x2.tx, account.broker_user))
         require(fits, Code.PROOF_INVALID, "a BIND is for another update, or has expired")
-    agreed = (bool(x2.consent) and _consents(run, x2, user)) or not x2.addresses
+    agreed = bool(x2.consent) and _consents(run, x2, user)
     update = Update(
         answered=run.digest,
         unified=x2.unified,
@@ -61,7 +61,12 @@ def _consents(run: Run, x2: X2, user: User) -> bool:
     )
     require(fits, Code.PROOF_INVALID, "the CONSENT is to another update, or has expired")
     record = run.context.get(state.address(consent.address), Address)
-    holds = record is not None and consent.address in user.addresses and record.key.until == 0
+    holds = (
+        record is not None
+        and consent.address in user.addresses
+        and record.key.until == 0
+        and not record.frozen
+    )
     require(holds, Code.PROOF_INVALID, "the CONSENT is not by an address of the user")
     return True
 
@@ -181,7 +186,7 @@ def complete(run: Run, message: X2Update) -> tuple[Code, Data]:
     update = _open_update(run, message.sender, message.tx, message.unified, message.answered)
     require(
         update.bank_confirmed and update.registry_confirmed,
-        Code.NOT_PENDING,
+        Code.NOT_ANSWERED,
         "bank or registry have not answered",
     )
     require(

@@ -108,6 +108,8 @@ def _take_addresses(run: Run, x1: X1, user: User) -> tuple[str, ...]:
         if known is None:
             record = Address(address, user.id, Key(bind.key, run.now))
             run.context.put(state.address(address), record)
+        elif known.removed:
+            run.context.put(state.address(address), replace(known, removed=False))
         taken.append(address)
     return tuple(taken)
 

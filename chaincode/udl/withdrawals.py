@@ -166,7 +166,7 @@ def _keep(
     run.context.put(state.withdrawal(message.address, message.tx), withdrawal)
     data: Data = {"status": part.status, "bank": withdrawal.bank}
     if not withdrawal.open:
-        data |= _end(withdrawal)
+        data |= ended(withdrawal)
     return Code.OK, data
 
 
@@ -174,11 +174,12 @@ def _with_part(withdrawal: Withdrawal, part: Part) -> Withdrawal:
     parts = tuple([part if one.mark == part.mark else one for one in withdrawal.parts])
     withdrawal = replace(withdrawal, parts=parts)
     if all(one.status in _ENDED for one in parts):
-        withdrawal = replace(withdrawal, open=False, outcome=str(_end(withdrawal)["outcome"]))
+        withdrawal = replace(withdrawal, open=False, outcome=str(ended(withdrawal)["outcome"]))
     return withdrawal
 
 
-def _end(withdrawal: Withdrawal) -> Data:
+def ended(withdrawal: Withdrawal) -> Data:
+    """What was paid and what went back, of one that is at its end."""
     paid = sum([one.amount for one in withdrawal.parts if one.status == "DESTROYED"])
     returned = withdrawal.amount - paid
     outcome = "OK" if not returned else "PARTLY" if paid else "RETURNED"

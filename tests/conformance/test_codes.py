@@ -14,12 +14,20 @@ SUITE = (
         path.read_text()
         for name in (
             "accounts",
+            "amendments",
             "assets",
             "batch",
+            "broadcasts",
             "deposits",
             "governance",
+            "keys",
             "orders",
+            "questions",
+            "removed_addresses",
             "settlement",
+            "standing",
+            "updates",
+            "withdrawals",
         )
         for path in [Path(__file__).parents[1] / "market" / f"test_{name}.py"]
     )

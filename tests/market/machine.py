@@ -40,6 +40,10 @@ TWISTS = (
     *[""] * 30,
     *("forged", "stranger", "network", "late", "late", "impostor", "impostor", "reused", "reused"),
 )
+ENDING = (
+    ("Y1", "DEPOSIT"), ("Z1", "ONCHAIN"), ("P1", "LISTING"),
+    ("X2", "UPDATE"), ("P2", "AMENDMENT"), ("Y2", "WITHDRAWAL"),
+)  # fmt: skip
 FIELD_TWISTS = (*[0] * 16, 1, 2, 3, 4, 5)
 
 
@@ -71,6 +75,9 @@ def pick(choices: Any, at: int) -> Any:
     return choices[at % len(choices)]
 
 
+MADE = ("X1", "X2", "P1", "P2", "Y1", "Y2", "Z1", "ADMIT", "CANCELLED", "OPERATORS")
+
+
 class SendingMachine(RuleBasedStateMachine):
     """A market that all sorts of parties send to."""
 
@@ -79,7 +86,7 @@ class SendingMachine(RuleBasedStateMachine):
         self.market = funded_market()
         self.batch: list[tuple[Line | bytes, str]] = []
         self.sent: list[tuple[Line | bytes, str]] = []
-        self.made: dict[str, list[Any]] = {name: [] for name in ("X1", "P1", "Y1", "Z1", "ADMIT")}
+        self.made: dict[str, list[Any]] = {name: [] for name in MADE}
         self.orders: list[SignedOrder] = []
         self.users = len(WALLETS)
 
@@ -167,16 +174,17 @@ class SendingMachine(RuleBasedStateMachine):
             self.send(message, twist, at)
             if message.key != public_key(message.party):
                 self.flush()
-                self._learn_key(message.party)
+                self.learn_key(message.party)
 
-    def _learn_key(self, party: str) -> None:
+    def learn_key(self, party: str) -> None:
         """Signs for a party with its newest key from now on."""
         model = self.market.model
         assert model is not None
         if party in model.parties:
             key = model.parties[party]["keys"][-1][0]
             names = [party, *[f"{party}{number}" for number in range(3)]]
-            self.market.keys[party] = next(name for name in names if public_key(name) == key)
+            known = [name for name in names if public_key(name) == key]
+            self.market.keys[party] = known[0] if known else self.market.keys[party]
 
     @move(at=AT, own=(True, False), operator=range(3), twist=TWISTS, rare=range(4))
     def revoke(self, at: int, own: bool, operator: int, twist: str, rare: int) -> None:
@@ -192,7 +200,7 @@ class SendingMachine(RuleBasedStateMachine):
         message = self.market.revoke(subject, key, sender, tx=f"r{at % len(subjects)}")
         self.send(message, twist, at)
 
-    @move(5, at=AT, twist=TWISTS, kind=range(4), wrong=FIELD_TWISTS)
+    @move(6, at=AT, twist=TWISTS, kind=range(7), wrong=FIELD_TWISTS)
     def expire(self, at: int, twist: str, kind: int, wrong: int) -> None:
         market = self.market
         sender = pick((BROKER_A, MATCHER_B, address("bob"), address("frontend")), at)
@@ -205,9 +213,11 @@ class SendingMachine(RuleBasedStateMachine):
             elif wrong == 2:
                 message = replace(message, asset=TENTHS)
         else:
-            name, word = (("Y1", "DEPOSIT"), ("Z1", "ONCHAIN"), ("P1", "LISTING"))[kind - 1]
+            name, word = ENDING[kind - 1]
             if not self.made[name]:
                 return
             made = pick(self.made[name], at)
-            message = market.expire(word, made.sender, made.tx, sender)
+            made = made[0] if isinstance(made, tuple) else made
+            owner = made.address if name == "Y2" else made.sender
+            message = market.expire(word, owner, made.tx, sender)
         self.send(message, twist, at)

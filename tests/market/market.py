@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
 
 from chaincode.udl import UdlContract
 from ufmi.contract.context import Modification, encode_record
@@ -26,7 +27,7 @@ from ufmi.protocol import UNRECORDED, Entry, Line, Message, Result, sign
 from ufmi.protocol.codes import asset_code, mark_code, user_id
 from ufmi.protocol.records import InitParameters
 
-from .compare import assert_invariants, assert_same
+from .compare import assert_same
 from .drafts import (
     BANK_A,
     BANK_B,
@@ -37,12 +38,14 @@ from .drafts import (
     MATCHER_B,
     OPERATORS,
     REGISTRY,
-    Drafts,
+    REGULATOR,
     address,
     public_key,
     signer,
 )
-from .model import Model
+from .drafts_changes import Changes
+from .invariants import assert_invariants
+from .model import Expected, Model
 
 START_MS = 1_750_000_000_000
 MSP = "OperatorMSP"
@@ -56,6 +59,7 @@ PARTIES = (
     (REGISTRY, "REGISTRY", MARKET),
     (MATCHER_A, "MATCHER", MARKET),
     (MATCHER_B, "MATCHER", MARKET),
+    (REGULATOR, "REGULATOR", ""),
 )
 # Wallet → person, unified id, broker, bank. Alice has accounts with both brokers.
 WALLETS = {
@@ -141,7 +145,7 @@ def parameters(**changes: Any) -> dict[str, Any]:
     return msgspec.to_builtins(found) | changes
 
 
-class Market(Drafts):
+class Market(Changes):
     """The contract with its state, and a clock. Nobody is admitted yet; see `open_market`."""
 
     def __init__(self) -> None:
@@ -202,12 +206,21 @@ class Market(Drafts):
             shown = (line, result, sorted(expected.codes))
             assert result.code in expected.codes, shown
             assert result.repeated == expected.repeated, shown
+            self._check_data(expected, result)
             self.model.record(expected, result.code)
         changed = {key for key, value in self.state.items() if before.get(key) != value}
         if not any(result.accepted and not result.repeated for result in results):
             assert changed == recorded(results), changed
         assert_same(self.state, self.model)
         assert_invariants(self.state)
+
+    @staticmethod
+    def _check_data(expected: Expected, result: Result) -> None:
+        """What the result brings is what the model expects; lists in any order."""
+        for name, value in (expected.data or {}).items():
+            found = result.data.get(name, [] if isinstance(value, list) else "")
+            found = sorted(found) if isinstance(found, list) else found
+            assert found == value, (name, found, value)
 
     # -- one message --------------------------------------------------------------------------
 
@@ -251,6 +264,23 @@ class Market(Drafts):
         self.accept(x1, user="" if unified else user)
         self.accept(self.x1_bank(x1, user), self.x1_registry(x1, user))
 
+    def by_operators(self, draft: Message) -> Result:
+        """A message of governance from as many operators as it takes."""
+        result = None
+        for operator in OPERATORS[:THRESHOLD]:
+            result = self.accept(replace(draft, sender=address(operator)))  # type: ignore[call-arg]
+        assert result is not None and result.code == "OK"
+        return result
+
+    def set_status(self, kind: str, subject: str, status: str) -> Result:
+        """The operators give something a status."""
+        return self.by_operators(self.status(kind, subject, status))
+
+    def name_receiving(self, *banks: str) -> None:
+        """Banks name the addresses to which withdrawals go."""
+        for bank in banks:
+            self.accept(self.receive(bank))
+
     def list_asset(self, registry_asset: str, decimals: int) -> None:
         p1 = self.p1(registry_asset)
         self.accept(p1, self.p1_registry(p1, decimals=decimals))
@@ -280,7 +310,7 @@ class Market(Drafts):
         return found
 
     def change(self, key: str, **fields: Any) -> None:
-        """Writes to the state what messages of a later slice will; the model stands aside."""
+        """Writes to the state what no message writes so soon; the model stands aside."""
         self.model = None
         self.state[key] = msgspec.json.encode(self.record(key) | fields)
 
@@ -313,6 +343,7 @@ def fund(market: Market) -> Market:
         market.bring(wallet, "600001", 100)
         market.bring(wallet, "600002", 500)
     market.deposit("alice", 500, payer="alice-2")
+    market.name_receiving(BANK_A, BANK_B)
     return market
 
 

@@ -2,42 +2,65 @@
 
 It shares no code with the contract. It does not stop at the first rule that a message breaks but
 finds all of them: the contract has to refuse with one of these, and to accept where there is none.
-Value (deposits, orders, settlement) is in `model_value`.
+The rules stand in `model_…`, one module a chapter of the guide.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ufmi.crypto import sm3_hex, verify_many
 from ufmi.errors import InvalidField, MalformedText
 from ufmi.protocol import UNRECORDED, Code, Message, UnknownName, decode
 
-from .model_value import Plan, Value
+from .model_assets import Assets
+from .model_governance import Governance, Sender
+from .model_orders import Orders
+from .model_withdrawals import Withdrawals
 
 # Who may send what: from the table of messages.
-INSTITUTIONS = {"MARKET", "BROKER", "BANK", "REGISTRY", "MATCHER", "REPORTER"}
+INSTITUTIONS = {"MARKET", "BROKER", "BANK", "REGISTRY", "MATCHER", "REPORTER", "REGULATOR"}
 ANYBODY = INSTITUTIONS | {"WALLET", "OPERATOR", "FRONTEND"}
 SENDERS = {
     "ADMIT": {"OPERATOR"},
     "REVOKE": ANYBODY,
     "EXPIRE": ANYBODY,
+    "ROTATE": INSTITUTIONS | {"OPERATOR"},
+    "STATUS": {"OPERATOR", "REGULATOR"},
+    "ACTIVATE": {"OPERATOR"},
     "X1": {"BROKER"},
     "X1.bank": {"BANK"},
     "X1.registry": {"REGISTRY"},
+    "X2": {"BROKER"},
+    "X2.bank": {"BANK"},
+    "X2.registry": {"REGISTRY"},
+    "X2.update": {"BROKER"},
     "P1": {"BROKER"},
     "P1.registry": {"REGISTRY"},
+    "P2": {"BROKER"},
+    "P2.registry": {"REGISTRY"},
+    "P2.update": {"BROKER"},
     "Y1": {"BROKER"},
     "Y1.locked": {"BANK"},
+    "RECEIVE": {"BANK"},
+    "Y2": {"BROKER"},
+    "Y2.burn": {"BANK"},
+    "Y2.moved": {"BANK"},
+    "Y2.credited": {"BANK"},
     "Z1": {"WALLET"},
     "Z1.locked": {"REGISTRY"},
+    "Z2": {"REGISTRY"},
     "S1": {"MATCHER"},
+    "S2": {"MATCHER"},
+    "CANCEL": {"WALLET"},
+    "S2.removed": {"MATCHER"},
+    "S3": {"MATCHER"},
+    "S4.adopted": {"MATCHER"},
     "T1": {"MATCHER"},
 }
-KEYS_MAX = 32
-ACCOUNTS_MAX = 16
+# Asked, not submitted.
+QUESTIONS = {"X3", "P3"}
 
 Identity = tuple[str, ...]
 
@@ -49,12 +72,7 @@ class Expected(NamedTuple):
     repeated: bool = False
     identity: Identity | None = None  # of a message whose result is recorded now
     digest: str = ""
-
-
-class Sender(NamedTuple):
-    role: str
-    key: str
-    revoked: bool
+    data: dict[str, Any] | None = None  # what an accepted message brings; None: not looked at
 
 
 def identity_of(message: Any) -> Identity:
@@ -62,7 +80,18 @@ def identity_of(message: Any) -> Identity:
     name = message.NAME
     if "." not in name:
         return (name, message.sender, message.tx)
-    instructor = message.address if name == "Z1.locked" else message.ag
+    if name in ("X2.update", "P2.update"):
+        return (name, message.sender, message.tx)
+    of = {"Z1.locked": "address", "S2.removed": "by", "S4.adopted": "publisher"}
+    instructor = getattr(message, of.get(name, "ag"))
+    if name == "Y2.burn":
+        return (name, message.sender, instructor, message.tx, message.mark)
+    if name == "Y2.moved":
+        attempt = str(message.attempt)
+        return (name, message.sender, instructor, message.tx, message.mark, attempt)
+    if name == "Y2.credited":
+        more = (message.paying, message.mark, str(message.attempt))
+        return (name, message.sender, instructor, message.tx, *more)
     return (name, message.sender, instructor, message.tx)
 
 
@@ -70,7 +99,7 @@ def _holds(key: str, text: str, signature: str) -> bool:
     return verify_many([(bytes.fromhex(key), text.encode(), bytes.fromhex(signature))])[0]
 
 
-class Model(Value):
+class Model(Assets, Orders, Withdrawals, Governance):
     """Everything on the ledger. Handlers are named after their messages."""
 
     def __init__(self, network: str, threshold: int, services: dict[str, tuple[str, str]]) -> None:
@@ -82,8 +111,6 @@ class Model(Value):
             address: {"role": role, "key": key, "revoked": False}
             for address, (role, key) in services.items()
         }
-        self.proposals: dict[tuple[str, str], dict[str, Any]] = {}
-        self.people: dict[str, str] = {}
         self.results: dict[Identity, tuple[str, str]] = {}  # text digest, code
         self.now = 0
         self.allotted = ""
@@ -117,7 +144,8 @@ class Model(Value):
         if not broken:
             plan.effect()
         codes = frozenset(broken or {plan.code})
-        return Expected(codes, identity=identity, digest=digest)
+        data = None if broken else plan.data
+        return Expected(codes, identity=identity, digest=digest, data=data)
 
     def record(self, expected: Expected, code: str) -> None:
         """Notes the one code out of the possible ones; later repetitions must give the same."""
@@ -139,20 +167,9 @@ class Model(Value):
             return Code.FIELD_INVALID
         except MalformedText:
             return Code.MALFORMED
-        return (form, text, signature) if isinstance(form, Message) else Code.UNKNOWN_MESSAGE
-
-    def sender(self, name: str) -> Sender | None:
-        if name in self.parties:
-            party = self.parties[name]
-            key, revoked = party["keys"][-1]
-            return Sender(party["role"], key, revoked)
-        if name in self.services:
-            service = self.services[name]
-            return Sender(service["role"], service["key"], service["revoked"])
-        if name in self.addresses:
-            address = self.addresses[name]
-            return Sender("WALLET", address["key"], address["revoked"])
-        return None
+        if not isinstance(form, Message) or form.NAME in QUESTIONS:
+            return Code.UNKNOWN_MESSAGE
+        return form, text, signature
 
     def _common(self, message: Any, sender: Sender) -> set[Code]:
         broken = set()
@@ -160,179 +177,25 @@ class Model(Value):
             broken.add(Code.WRONG_NETWORK)
         if sender.role not in SENDERS[message.NAME]:
             broken.add(Code.ROLE_NOT_ALLOWED)
+        if self.is_inactive(message.sender):
+            broken.add(Code.PARTY_INACTIVE)
         if message.valid_until < self.now:
             broken.add(Code.EXPIRED)
-        claims = []
-        if message.NAME == "X1":
-            claims = [(one.bind.key, one.bind.text(), one.signature) for one in message.proofs]
-        if message.NAME == "S1":
-            claims = [(message.order.key, message.order.text(), message.signature)]
-        if not all(_holds(*claim) for claim in claims):
+        if not all(_holds(*claim) for claim in claims_of(message)):
             broken.add(Code.PROOF_INVALID)
         return broken
 
-    # -- governance ---------------------------------------------------------------------------
 
-    def _approve(self, message: Any, terms: Any, broken: set[Code]) -> tuple[dict[str, Any], bool]:
-        """The proposal with this approval in it, and whether m of n operators agree now."""
-        known = self.proposals.get((message.NAME, message.tx))
-        proposal = known or {"terms": terms, "by": {}, "done": False}
-        if proposal["terms"] != terms:
-            broken.add(Code.PROPOSAL_DIFFERS)
-        if proposal["done"] or message.sender in proposal["by"]:
-            broken.add(Code.ALREADY_APPROVED)
-        # Nothing that was signed runs after its time: neither does an approval.
-        approvals = {by: until for by, until in proposal["by"].items() if until >= self.now}
-        approvals[message.sender] = message.valid_until
-        valid = [by for by in approvals if not self.services[by]["revoked"]]
-        done = len(valid) >= self.threshold
-        return {"terms": terms, "by": approvals, "done": done}, done
-
-    def on_admit(self, m: Any, digest: str) -> Plan:
-        broken: set[Code] = set()
-        if (m.role == "MARKET") != (m.party[0] == "M") or (m.role == "MARKET" and m.market):
-            broken.add(Code.SENDER_MISMATCH)
-        terms = (m.party, m.role, m.market, m.name, m.key, m.network)
-        proposal, done = (
-            self._approve(m, terms, broken) if m.sender in self.services else ({}, False)
-        )
-        known = self.parties.get(m.party)
-        if known is not None:
-            if known["role"] != m.role or not known["keys"][-1][1]:
-                broken.add(Code.PARTY_EXISTS)
-            if m.key in [key for key, _ in known["keys"]]:
-                broken.add(Code.KEY_UNKNOWN)
-            if len(known["keys"]) >= KEYS_MAX:
-                broken.add(Code.TOO_MANY)
-
-        def effect() -> None:
-            self.proposals[m.NAME, m.tx] = proposal
-            if done:
-                keys = (*known["keys"], (m.key, False)) if known else ((m.key, False),)
-                self.parties[m.party] = {
-                    "role": m.role, "market": m.market, "name": m.name, "keys": keys
-                }  # fmt: skip
-
-        return Plan(broken, effect, Code.OK if done else Code.PENDING)
-
-    def on_revoke(self, m: Any, digest: str) -> Plan:
-        broken: set[Code] = set()
-        subject = self.sender(m.subject)
-        operator = self.services.get(m.sender, {}).get("role") == "OPERATOR"
-        if not operator and m.sender != m.subject:
-            broken.add(Code.ROLE_NOT_ALLOWED)
-        if subject is None or subject.revoked or subject.key != m.key or subject.role == "FRONTEND":
-            broken.add(Code.KEY_UNKNOWN)
-        if subject is not None and subject.role == "OPERATOR" and not subject.revoked:
-            valid = [
-                one
-                for one in self.services.values()
-                if one["role"] == "OPERATOR" and not one["revoked"]
-            ]
-            if len(valid) - 1 < self.threshold:
-                broken.add(Code.TOO_FEW_OPERATORS)
-        proposal: dict[str, Any] = {}
-        done = True
-        if operator:
-            proposal, done = self._approve(m, (m.subject, m.key, m.network), broken)
-
-        def effect() -> None:
-            if operator:
-                self.proposals[m.NAME, m.tx] = proposal
-            if not done:
-                return
-            if m.subject in self.parties:
-                party = self.parties[m.subject]
-                party["keys"] = (*party["keys"][:-1], (m.key, True))
-            else:
-                (self.services.get(m.subject) or self.addresses[m.subject])["revoked"] = True
-
-        return Plan(broken, effect, Code.OK if done else Code.PENDING)
-
-    # -- users --------------------------------------------------------------------------------
-
-    def on_x1(self, m: Any, digest: str) -> Plan:
-        broken = self.admitted(m.bank, "BANK") | self.admitted(m.registry, "REGISTRY")
-        if m.ag != m.sender:
-            broken.add(Code.SENDER_MISMATCH)
-        user: dict[str, Any] = {"person": m.person, "accounts": {}}
-        if not m.unified:
-            if m.person in self.people:
-                broken.add(Code.PERSON_KNOWN)
-            if not self.allotted or self.allotted in self.users:
-                broken.add(Code.USER_TAKEN)
-        elif m.unified not in self.users:
-            broken.add(Code.USER_UNKNOWN)
-        else:
-            user = self.users[m.unified]
-            if user["person"] != m.person:
-                broken.add(Code.PERSON_MISMATCH)
-        account = user["accounts"].get(m.ag)
-        if account is not None and not self.is_over(account):
-            broken.add(Code.ACCOUNT_EXISTS)
-        others = [one for broker, one in user["accounts"].items() if broker != m.ag]
-        if len(others) >= ACCOUNTS_MAX:
-            broken.add(Code.TOO_MANY)
-        unified = m.unified or self.allotted
-        addresses = [proof.bind.address for proof in m.proofs]
-        broken |= self._proofs(m, unified, {one for each in others for one in each["addresses"]})
-
-        def effect() -> None:
-            self.people[m.person] = unified
-            self.users[unified] = user
-            user["accounts"][m.ag] = {
-                "tx": m.tx, "answered": digest, "addresses": addresses, "until": m.valid_until,
-                "broker_user": m.broker_user,
-                "bank": m.bank, "bank_user": m.bank_user, "bank_says": "",
-                "registry": m.registry, "registry_user": m.registry_user, "registry_says": "",
-            }  # fmt: skip
-            for proof in m.proofs:
-                fresh = {"user": unified, "key": proof.bind.key, "revoked": False}
-                self.addresses.setdefault(proof.bind.address, fresh)
-
-        return Plan(broken, effect, Code.PENDING)
-
-    def _proofs(self, m: Any, unified: str, elsewhere: Iterable[str]) -> set[Code]:
-        """Each address is bound by its own key to this registration, and nobody else has it."""
-        broken = set()
-        seen = set(elsewhere) | set(self.services)
-        for proof in m.proofs:
-            bind = proof.bind
-            named = (bind.network, bind.ag, bind.tx, bind.user)
-            if named != (m.network, m.ag, m.tx, m.broker_user) or bind.valid_until < self.now:
-                broken.add(Code.PROOF_INVALID)
-            known = self.addresses.get(bind.address)
-            foreign = known is not None and (known["user"] != unified or known["revoked"])
-            if bind.address in seen or foreign:
-                broken.add(Code.ADDRESS_TAKEN)
-            seen.add(bind.address)
-        return broken
-
-    def on_x1_bank(self, m: Any, digest: str) -> Plan:
-        return self._confirmation(m, "bank", m.bank_user)
-
-    def on_x1_registry(self, m: Any, digest: str) -> Plan:
-        return self._confirmation(m, "registry", m.registry_user)
-
-    def _confirmation(self, m: Any, by: str, user_there: str) -> Plan:
-        broken: set[Code] = set()
-        account = None
-        if m.unified not in self.users:
-            broken.add(Code.USER_UNKNOWN)
-        else:
-            account = self.users[m.unified]["accounts"].get(m.ag)
-            if account is None or account["tx"] != m.tx or account[f"{by}_says"]:
-                broken.add(Code.NOT_PENDING)
-        if account is not None:
-            if account["answered"] != m.answered:
-                broken.add(Code.DIGEST_MISMATCH)
-            if account[by] != m.sender:
-                broken.add(Code.SENDER_MISMATCH)
-            if account[f"{by}_user"] != user_there:
-                broken.add(Code.TERMS_DIFFER)
-
-        def effect() -> None:
-            assert account is not None
-            account[f"{by}_says"] = "Y" if m.accepted else "N"
-
-        return Plan(broken, effect)
+def claims_of(message: Any) -> list[tuple[str, str, str]]:
+    """Key, text and signature of all that a message carries."""
+    if message.NAME in ("S1", "Y2"):
+        return [(message.order.key, message.order.text(), message.signature)]
+    found = []
+    items = {"X1": ("proofs",), "X2": ("add", "consent"), "RECEIVE": ("proof",)}
+    items["ROTATE"] = ("proof",)
+    for field in items.get(message.NAME, ()):
+        for item in getattr(message, field):
+            [said] = [getattr(item, one) for one in ("bind", "consent", "possess")
+                      if hasattr(item, one)]  # fmt: skip
+            found.append((said.key, said.text(), item.signature))
+    return found

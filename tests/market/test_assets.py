@@ -54,7 +54,9 @@ def test_what_two_brokers_register_is_described_once(market: Market) -> None:
     first = market.p1("600009")
     second = market.p1("600009", BANK_B, ag=BROKER_B, sender=BROKER_B)
     market.accept(first, second, market.p1_registry(first))
-    market.refuse(market.p1_registry(second), Code.ASSET_EXISTS)
+    result = market.accept(market.p1_registry(second, name="another"))
+    assert result.data["outcome"] == Code.ASSET_EXISTS
+    assert market.record(f"asset/{NEW}")["name"] != "another"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ufmi.protocol.codes import asset_code
 from ufmi.protocol.records import Holding, OrderRecord
 from ufmi.scenario import Outcome, read_scenario, run, start_ms
 from ufmi.scenario.day import REGISTRIES, day
+from ufmi.statement import statement
 from ufmi.system import ControlledClock
 
 # Not submitted but asked.
@@ -95,3 +96,17 @@ def test_the_demonstration_shows_every_message(tmp_path: Path) -> None:
     messages = {name for name, form in FORMS.items() if issubclass(form, Message)}
     assert messages - sent == set()
     assert decode(outcome.record.sent[0].text)
+
+
+def test_statements_of_a_day_agree_with_the_ledger(played: tuple[Node, Outcome]) -> None:
+    """Opening, movements and closing are checked against blocks and state by `statement`."""
+    node, outcome = played
+    parties = outcome.scenario.parties
+    for subject in ("L000000001", "L000000002", "L000000050", parties["harbour"].id):
+        found = statement(node, subject)
+        assert found.opening == [] and len(found.movements) > 3
+    money = sum(one.free + one.held for one in statement(node, parties["river"].id).closing)
+    minted = [
+        one for one in outcome.reconciliation.checks if parties["river"].id[1:] in one.subject
+    ]
+    assert f"supply {money}," in minted[0].note

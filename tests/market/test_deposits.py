@@ -182,7 +182,7 @@ def test_a_revoked_address_receives_no_cash(market: Market) -> None:
 
 
 def test_a_frozen_address_receives_nothing(market: Market) -> None:
-    market.change(f"address/{HOME}", frozen=True)
+    market.set_status("ADDRESS", HOME, "FROZEN")
     market.refuse(y1(market), Code.ADDRESS_FROZEN)
     market.refuse(z1(market), Code.ADDRESS_FROZEN)
 
@@ -291,7 +291,7 @@ def test_a_revoked_address_receives_no_assets(market: Market) -> None:
 def test_a_halted_asset_does_not_come(market: Market) -> None:
     request = z1(market)
     market.accept(request)
-    market.change(f"asset/{WHOLE}", halted=True)
+    market.set_status("ASSET", WHOLE, "HALTED")
     market.refuse(z1(market), Code.ASSET_INACTIVE)
     market.refuse(market.z1_locked(request), Code.ASSET_INACTIVE)
 

@@ -205,10 +205,10 @@ def test_a_party_with_too_many_keys_gets_no_more(market: Market) -> None:
 
 
 def test_a_suspended_party_neither_sends_nor_serves(market: Market) -> None:
-    market.change(f"party/{BANK_A}", active=False)
+    market.set_status("PARTY", BANK_A, "SUSPENDED")
     market.refuse(market.p1("600009"), Code.PARTY_INACTIVE)
-    market.change(f"party/{BANK_A}", active=True)
-    market.change(f"party/{BROKER_A}", frozen=True)
+    market.set_status("PARTY", BANK_A, "ACTIVE")
+    market.set_status("PARTY", BROKER_A, "FROZEN")
     market.refuse(market.p1("600009"), Code.PARTY_INACTIVE)
 
 

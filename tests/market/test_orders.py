@@ -136,7 +136,7 @@ def test_a_revoked_wallet_places_no_order(funded: Market) -> None:
 
 
 def test_a_frozen_address_places_no_order(funded: Market) -> None:
-    funded.change(f"address/{HOME}", frozen=True)
+    funded.set_status("ADDRESS", HOME, "FROZEN")
     funded.refuse(funded.s1(sell(funded)), Code.ADDRESS_FROZEN)
 
 
@@ -217,19 +217,21 @@ def test_class_and_currency_are_the_assets(funded: Market) -> None:
     funded.refuse(funded.s1(sell(funded, currency="USD")), Code.CURRENCY_MISMATCH)
 
 
-@pytest.mark.parametrize("flag", ["halted", "frozen"])
+@pytest.mark.parametrize("flag", ["HALTED", "FROZEN"])
 def test_a_halted_asset_is_not_traded(funded: Market, flag: str) -> None:
-    funded.change(f"asset/{WHOLE}", **{flag: True})
+    funded.set_status("ASSET", WHOLE, flag)
     funded.refuse(funded.s1(sell(funded)), Code.ASSET_INACTIVE)
 
 
 def test_in_a_halt_nothing_is_published(funded: Market) -> None:
     signed = sell(funded)
-    funded.change("network", halted=True)
+    funded.set_status("NETWORK", funded.network, "HALTED")
     funded.refuse(funded.s1(signed), Code.MARKET_HALTED)
-    funded.change("network", halted=False)
-    funded.change(f"party/{MARKET}", active=False)
-    funded.refuse(funded.s1(signed), Code.PARTY_INACTIVE)
+    funded.set_status("NETWORK", funded.network, "ACTIVE")
+    funded.set_status("PARTY", MARKET, "HALTED")
+    funded.refuse(funded.s1(sell(funded)), Code.MARKET_HALTED)
+    funded.set_status("PARTY", MARKET, "SUSPENDED")
+    assert funded.send(funded.s1(signed)).code in (Code.PARTY_INACTIVE, Code.MARKET_HALTED)
 
 
 # -- the end ----------------------------------------------------------------------------------

@@ -369,25 +369,26 @@ def test_a_revoked_matcher_settles_nothing(book: Book) -> None:
     book.market.refuse(t1, Code.KEY_REVOKED)
 
 
-FLAGS: Sequence[tuple[str, dict[str, bool], Code]] = [
-    ("network", {"halted": True}, Code.MARKET_HALTED),
-    (f"party/{MARKET}", {"active": False}, Code.PARTY_INACTIVE),
-    (f"party/{MATCHER_A}", {"frozen": True}, Code.PARTY_INACTIVE),
-    (f"asset/{WHOLE}", {"halted": True}, Code.ASSET_INACTIVE),
-    (f"asset/{WHOLE}", {"frozen": True}, Code.ASSET_INACTIVE),
-    (f"address/{address('alice')}", {"frozen": True}, Code.ADDRESS_FROZEN),
-    (f"address/{address('bob')}", {"frozen": True}, Code.ADDRESS_FROZEN),
+STANDINGS: Sequence[tuple[str, str, str, Code]] = [
+    ("NETWORK", "", "HALTED", Code.MARKET_HALTED),
+    ("PARTY", MARKET, "SUSPENDED", Code.PARTY_INACTIVE),
+    ("PARTY", MARKET, "HALTED", Code.MARKET_HALTED),
+    ("PARTY", MATCHER_A, "FROZEN", Code.PARTY_INACTIVE),
+    ("ASSET", WHOLE, "HALTED", Code.ASSET_INACTIVE),
+    ("ASSET", WHOLE, "FROZEN", Code.ASSET_INACTIVE),
+    ("ADDRESS", address("alice"), "FROZEN", Code.ADDRESS_FROZEN),
+    ("ADDRESS", address("bob"), "FROZEN", Code.ADDRESS_FROZEN),
 ]
 
 
-@pytest.mark.parametrize(("key", "flags", "code"), FLAGS)
+@pytest.mark.parametrize(("kind", "subject", "status", "code"), STANDINGS)
 def test_what_is_halted_or_frozen_does_not_settle(
-    book: Book, key: str, flags: dict[str, bool], code: Code
+    book: Book, kind: str, subject: str, status: str, code: Code
 ) -> None:
     buy, sell = book.buy(10, 50), book.sell(10, 50)
-    book.market.change(key, **flags)
+    book.market.set_status(kind, subject or book.market.network, status)
     book.market.refuse(book.trade(buy, sell, 50, 10), code)
-    book.market.change(key, **{name: not value for name, value in flags.items()})
+    book.market.set_status(kind, subject or book.market.network, "ACTIVE")
     book.market.accept(book.trade(buy, sell, 50, 10))
 
 

@@ -30,21 +30,12 @@ from .drafts import (
     signed_order,
 )
 from .examples import EXAMPLES, generated
-from .machine import (
-    AT,
-    FIELD_TWISTS,
-    NAMED,
-    PEOPLE,
-    TWISTS,
-    SendingMachine,
-    move,
-    moves_of,
-    pick,
-)
+from .machine import AT, FIELD_TWISTS, NAMED, PEOPLE, TWISTS, move, moves_of, pick
+from .machine_changes import ChangingMachine
 from .market import ALICE, NEWCOMERS, TENTHS, WALLETS, WHOLE
 
 
-class MarketMachine(SendingMachine):
+class MarketMachine(ChangingMachine):
     """A market that all sorts of parties send to."""
 
     # -- users and assets ---------------------------------------------------------------------
@@ -204,6 +195,7 @@ class MarketMachine(SendingMachine):
         }.get(wrong, {})
         if wrong == 9:
             changes = {"valid_until": self.market.now + 1_000}
+        changes.setdefault("broadcast", at % 4 < 2)
         signed = self.market.order(wallet, side, asset, price, quantity, **changes)
         self.orders.append(signed)
         if publish:
@@ -226,7 +218,7 @@ class MarketMachine(SendingMachine):
             self.send(self.market.s1(signed, pick((MATCHER_A, MATCHER_B), at)), twist, at)
 
     @move(
-        14,
+        20,
         at=AT,
         other=AT,
         pairs=range(1, 4),
@@ -280,7 +272,9 @@ class MarketMachine(SendingMachine):
         found = []
         for one in self.orders:
             record = model.orders.get((one.order.address, one.order.number))
-            if not record or (one.order.asset, record["publisher"]) != (asset, matcher):
+            if not record or one.order.asset != asset:
+                continue
+            if matcher not in (record["publisher"], *record["adopters"]):
                 continue
             if record["state"] == "OPEN" or other % 5 == 0:
                 found.append(one)
@@ -299,7 +293,7 @@ class MarketMachine(SendingMachine):
 TestMarketMachine = MarketMachine.TestCase
 TestMarketMachine.settings = generated(40, 50)
 
-WALKS, STEPS = EXAMPLES or 80, 150
+WALKS, STEPS = EXAMPLES or 80, 200
 
 
 @pytest.mark.parametrize("seed", range(4))

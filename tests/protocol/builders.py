@@ -3,7 +3,8 @@
     builders.y1(amount=0)
 
 The cast is fixed: one market, one broker, bank, registry, matcher and operator, and wallets by
-number. Nothing is checked when a form is made, so that broken ones can be made as well.
+number. Nothing is checked when a form is made, so that broken ones can be made as well. More are
+in `updates` and `transfers`; `examples` has one of every form.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from ufmi.crypto import Signer, Sm2PrivateKey, sm3_hex
-from ufmi.protocol import Form, Message, Side
+from ufmi.protocol import Side
 from ufmi.protocol.assets import P1, P1Registry, P1Result
 from ufmi.protocol.codes import asset_code, mark_code
 from ufmi.protocol.funds import Y1, Y1Locked, Y1Result
@@ -30,6 +31,7 @@ OTHER_BROKER = "NBROKERCN002"
 BANK = "NBANKSACN001"
 REGISTRY = "NREGISTRY001"
 MATCHER = "NMATCHERS001"
+OTHER_MATCHER = "NMATCHERS002"
 USER = "L000000001"
 REGISTRY_ASSET = "600001"
 ASSET = asset_code(REGISTRY, REGISTRY_ASSET)
@@ -356,18 +358,3 @@ def outcome(**changes: Any) -> Outcome:
 
 def ended(**changes: Any) -> Ended:
     return Ended(**{"kind": "ORDER", "owner": address(1), "number": "O-1", **changes})
-
-
-@cache
-def messages() -> tuple[Message, ...]:
-    """An example of every message."""
-    governance = (admit(), revoke(), expire())
-    answers = (x1_bank(), x1_registry(), p1_registry(), y1_locked(), z1_locked())
-    return (x1(), p1(), y1(), z1(), s1(), t1(), *answers, *governance)
-
-
-@cache
-def forms() -> tuple[Form, ...]:
-    """An example of every form."""
-    results = (x1_result(), p1_result(), y1_result(), z1_result(), s1_result(), t1_result())
-    return (*messages(), *results, bind(), order(), outcome(), ended())

@@ -9,11 +9,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ufmi.protocol import AMOUNT_MAX, FORMS, Form, Side
+from ufmi.protocol import AMOUNT_MAX, FORMS, Form, Message, Side
 from ufmi.protocol.codes import asset_code, mark_code
+from ufmi.protocol.governance import Possession
 from ufmi.protocol.orders import OrderReference
 from ufmi.protocol.settlement import Leg
-from ufmi.protocol.users import Proof
+from ufmi.protocol.users import Consented, Proof
 
 from . import builders
 
@@ -93,25 +94,35 @@ _SIDES = st.sampled_from(Side)
 _REFERENCES = st.builds(OrderReference, ids(), _CLASSES, asset_codes(), _SIDES, addresses())
 _INDEX = st.integers(0, 11)
 _LEGS = st.builds(Leg, _INDEX, _INDEX, amounts(), amounts())
-_ROLES = st.sampled_from(["MARKET", "BROKER", "BANK", "REGISTRY", "MATCHER", "REPORTER"])
+_ROLES = st.sampled_from(
+    ["MARKET", "BROKER", "BANK", "REGISTRY", "MATCHER", "REPORTER", "REGULATOR"]
+)
+_EXPIRING = st.sampled_from(
+    ["ORDER", "DEPOSIT", "ONCHAIN", "LISTING", "UPDATE", "AMENDMENT", "WITHDRAWAL"]
+)
 
 _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(["tx", "number"], ids()),
-    **dict.fromkeys(["ag", "bank", "registry"], institutions()),
+    **dict.fromkeys(
+        ["ag", "bank", "registry", "manager", "paying", "publisher", "matcher"], institutions()
+    ),
     **dict.fromkeys(["broker_user", "bank_user", "registry_user", "user"], texts()),
     **dict.fromkeys(["registry_asset", "name", "code", "message"], texts()),
-    **dict.fromkeys(["network", "person", "answered"], digests()),
+    **dict.fromkeys(["network", "person", "answered", "payee"], digests()),
     **dict.fromkeys(["valid_until", "trade_time"], amounts(0)),
     **dict.fromkeys(["accepted", "locked", "broadcast", "legal"], st.booleans()),
+    **dict.fromkeys(["passed", "burn", "moved", "received", "adopted"], st.booleans()),
+    **dict.fromkeys(["allowed", "subscribe"], st.booleans()),
     **dict.fromkeys(["unit", "decimals"], st.integers(0, 12)),
+    **dict.fromkeys(["rules", "attempt", "leg"], st.integers(0, 9_999)),
     "sender": institutions(),
     "unified": users(),
-    "address": addresses(),
+    **dict.fromkeys(["address", "source", "target"], addresses()),
     "currency": CURRENCIES,
     "amount": amounts(),
     "quantity": amounts(),
     "price": amounts(),
-    "cash": amounts(0),
+    **dict.fromkeys(["cash", "paid", "returned"], amounts(0)),
     "asset": asset_codes(),
     "mark": marks(),
     "asset_class": _CLASSES,
@@ -119,7 +130,8 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "market": markets(),
     "key": keys(),
     "signature": signatures(),
-    "document": _or_none(digests()),
+    **dict.fromkeys(["document", "bank_document", "registry_document"], _or_none(digests())),
+    "certificate": _or_none(digests()),
     "matchers": _lists(institutions(), 0, 8),
     "adopters": _lists(institutions(), 0, 8),
     "orders": _lists(_REFERENCES, 2, 12),
@@ -129,25 +141,48 @@ _BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "role": _ROLES,
     "subject": _SENDERS,
     "owner": _SENDERS,
+    "by": _SENDERS,
+    "status": texts(),
+    "remove": _lists(addresses(), 0, 8),
+    "addresses": _lists(addresses(), 0, 16),
+    "marks": _lists(marks(), 1, 8),
+    # Whatever fits into a text: of this, one character can take nine bytes there.
+    **dict.fromkeys(["account", "information"], texts(0, 500)),
 }
 _EXCEPTIONS: dict[tuple[str, str], st.SearchStrategy[Any]] = {
     ("X1", "document"): digests(),
     ("X1", "unified"): _or_none(users()),
     ("X1.result", "unified"): _or_none(users()),
+    **dict.fromkeys([("X3", "unified"), ("X3.result", "unified")], _or_none(users())),
+    ("X3", "broker_user"): texts(0),
     ("P1.result", "mark"): _or_none(marks()),
+    ("P2.result", "name"): texts(0),
     ("Y1.result", "quantity"): amounts(0),
+    ("Y2.received", "cash"): amounts(),
+    ("Y2.status", "status"): texts(0),
+    ("Y2.status", "bank"): texts(0),
     ("Z1", "sender"): addresses(),
     ("Z1.result", "quantity"): amounts(0),
-    ("T1", "price"): amounts(0),
+    ("CANCEL", "sender"): addresses(),
+    ("S3", "asset_class"): _or_none(_CLASSES),
+    ("S3", "asset"): _or_none(asset_codes()),
+    ("S3", "side"): st.sampled_from(["", "BUY", "SELL"]),
+    **dict.fromkeys([("T1", "price"), ("T1.settled", "price")], amounts(0)),
     ("T1.result", "quantity"): amounts(0),
-    ("ADMIT", "sender"): _SENDERS,
     ("ADMIT", "market"): _or_none(markets()),
-    ("REVOKE", "sender"): _SENDERS,
-    ("EXPIRE", "sender"): _SENDERS,
-    ("EXPIRE", "kind"): st.sampled_from(["ORDER", "DEPOSIT", "ONCHAIN", "LISTING"]),
+    **{
+        (name, "sender"): _SENDERS
+        for name in ("ADMIT", "REVOKE", "EXPIRE", "ROTATE", "STATUS", "ACTIVATE")
+    },
+    ("STATUS", "kind"): st.sampled_from(["PARTY", "ADDRESS", "ASSET", "NETWORK"]),
+    ("STATUS", "subject"): _SENDERS | asset_codes() | digests(),
+    ("STATUS", "status"): st.sampled_from(["ACTIVE", "SUSPENDED", "REMOVED", "FROZEN", "HALTED"]),
+    **{("CHANGED", field): texts() for field in ("kind", "subject", "status")},
+    ("EXPIRE", "kind"): _EXPIRING,
     ("EXPIRE", "side"): st.sampled_from(["", "BUY", "SELL"]),
     ("EXPIRE", "asset"): _or_none(asset_codes()),
     ("ENDED", "kind"): texts(),
+    ("CONSENT", "add"): _lists(keys(), 0, 8),
 }
 
 
@@ -158,18 +193,41 @@ def form(name: str) -> st.SearchStrategy[Form]:
     return st.builds(cls, **fields)
 
 
+def _signed(name: str, item: type[Any], least: int, most: int) -> st.SearchStrategy[Any]:
+    """Items that carry a form and its signature."""
+    return _lists(st.builds(item, form(name), signatures()), least, most)
+
+
 def _field(name: str, field: str) -> st.SearchStrategy[Any]:
-    if field == "order":
-        return form("ORDER")
-    if field == "proofs":
+    carried = {
+        ("S1", "order"): lambda: form("ORDER"),
+        ("Y2", "order"): lambda: form("WITHDRAW"),
         # Three of the longest still fit into a text.
-        return _lists(st.builds(Proof, form("BIND"), signatures()), 0, 3)
+        ("X1", "proofs"): lambda: _signed("BIND", Proof, 0, 3),
+        ("X2", "add"): lambda: _signed("BIND", Proof, 0, 2),
+        ("X2", "consent"): lambda: _signed("CONSENT", Consented, 0, 1),
+        ("RECEIVE", "proof"): lambda: _signed("BIND", Proof, 1, 1),
+        ("ROTATE", "proof"): lambda: _signed("POSSESS", Possession, 1, 1),
+    }.get((name, field))
+    if carried is not None:
+        return carried()
     exception = _EXCEPTIONS.get((name, field))
     return _BY_FIELD[field] if exception is None else exception
 
 
 def any_form() -> st.SearchStrategy[Form]:
     return st.sampled_from(sorted(own_forms())).flatmap(form)
+
+
+def any_message() -> st.SearchStrategy[Message]:
+    """Messages, those that only ask included."""
+    found = [name for name, cls in own_forms().items() if issubclass(cls, Message)]
+    return st.sampled_from(sorted(found)).flatmap(form)
+
+
+def any_submitted() -> st.SearchStrategy[Message]:
+    """Messages that are submitted."""
+    return any_message().filter(lambda made: not made.QUERY)
 
 
 def own_forms() -> dict[str, type[Form]]:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ufmi.errors import InvalidField
-from ufmi.protocol import AMOUNT_MAX, FORMS, Form, decode
+from ufmi.protocol import AMOUNT_MAX, FORMS, Form, TooLong, decode
+from ufmi.protocol.kinds import LONG_BYTES_MAX
 from ufmi.protocol.text import join, split
 
-from . import builders
+from . import builders, transfers, updates
 
 ADDRESS, KEY, ASSET, MARK = builders.address(1), builders.public(1), builders.ASSET, builders.MARK
 DIGEST = "0123456789abcdef" * 4
@@ -38,6 +39,8 @@ NO_CODES = ["A", ASSET[:-1], ASSET + "0", ASSET.lower(), "B" + ASSET[1:], MARK, 
 NO_MARKS = ["C", MARK[:-1], MARK + "0", MARK.lower(), "D" + MARK[1:], ASSET, MARK[:-1] + WIDE]
 NO_CURRENCIES = ["", "cny", "CN", "CNYY", "XXX", "GBP", "CNY ", "人民币"]
 NO_CLASSES = ["", "equity", "1A", "_A", "A" * 17, "A B", "A-B", "Ä", "A\n"]
+NO_SUBJECTS = ["", "a/b", "NBANKSACN001/x", "/", "x\n", "甲", MARK, DIGEST[:-1], DIGEST + "/"]
+NO_SUBJECTS += [f"{ASSET}/", ADDRESS[:-1], KEY, "L000000001"]
 NO_FLAGS = ["", "y", "n", "YES", "1", "0", "true", "YN", " Y"]
 
 # Of each kind: a form, a field of this kind, what it accepts, what it refuses.
@@ -92,16 +95,77 @@ CASES: dict[str, tuple[Callable[..., Form], str, list[str], list[str]]] = {
     "role": (
         builders.admit,
         "role",
-        ["MARKET", "BROKER", "BANK", "REGISTRY", "MATCHER", "REPORTER"],
+        ["MARKET", "BROKER", "BANK", "REGISTRY", "MATCHER", "REPORTER", "REGULATOR"],
         ["", "bank", "OPERATOR", "FRONTEND", "WALLET"],
     ),
     "kind of what expires": (
         builders.expire,
         "kind",
-        ["ORDER", "DEPOSIT", "ONCHAIN", "LISTING"],
+        ["ORDER", "DEPOSIT", "ONCHAIN", "LISTING", "UPDATE", "AMENDMENT", "WITHDRAWAL"],
         ["", "order", "USER"],
     ),
     "side or none": (builders.expire, "side", ["", "BUY", "SELL"], ["buy", "N"]),
+    "side of a subscription": (transfers.s3, "side", ["", "BUY", "SELL"], ["buy", "N"]),
+    "asset class or none": (
+        transfers.s3,
+        "asset_class",
+        ["", "A", "EQUITY_2", "A" * 16],
+        [value for value in NO_CLASSES if value],
+    ),
+    "small number": (
+        transfers.y2_moved,
+        "attempt",
+        ["0", "1", "9999"],
+        ["10000", *NO_NUMBERS],
+    ),
+    "kind of what has a status": (
+        updates.status,
+        "kind",
+        ["PARTY", "ADDRESS", "ASSET", "NETWORK"],
+        ["", "party", "USER", "MARKET"],
+    ),
+    "status": (
+        updates.status,
+        "status",
+        ["ACTIVE", "SUSPENDED", "REMOVED", "FROZEN", "HALTED"],
+        ["", "active", "REVOKED", "OPEN"],
+    ),
+    "subject of a status": (
+        updates.status,
+        "subject",
+        ["NBANKSACN001", "MXDEM", ADDRESS, ASSET, DIGEST],
+        [*NO_SUBJECTS, *[value for value in NO_INSTITUTIONS if value != "MXDEM"]],
+    ),
+    "long text": (
+        updates.x3_result,
+        "account",
+        ["", "x" * 8_192, "甲" * 2_730, '{"a":[1,2]}'],
+        [],
+    ),
+    "list of addresses": (
+        updates.x2,
+        "remove",
+        ["", ADDRESS, ";".join([ADDRESS] * 8)],
+        [";", f"{ADDRESS};", f";{ADDRESS}", ";".join([ADDRESS] * 9), "x", KEY],
+    ),
+    "list of keys": (
+        updates.consent,
+        "add",
+        ["", KEY, ";".join([KEY] * 8)],
+        [";", f"{KEY};", ";".join([KEY] * 9), ADDRESS, KEY[:-2]],
+    ),
+    "list of marks": (
+        transfers.y2,
+        "marks",
+        [MARK, ";".join([MARK] * 8)],
+        ["", ";", f"{MARK};", ";".join([MARK] * 9), ASSET, "CNY"],
+    ),
+    "addresses of an update": (
+        updates.x2_bank,
+        "addresses",
+        ["", ADDRESS, ";".join([ADDRESS] * 16)],
+        [";", ";".join([ADDRESS] * 17), "x"],
+    ),
 }
 ACCEPTED = [(kind, value) for kind, case in CASES.items() for value in case[2]]
 REFUSED = [(kind, value) for kind, case in CASES.items() for value in case[3]]
@@ -166,3 +230,15 @@ def test_a_rule_holds_inside_a_structure_too(part: str, wrong: str) -> None:
     with pytest.raises(InvalidField) as caught:
         decode(builders.t1().text().replace(part, wrong, 1))
     assert caught.value.field.startswith("orders.")
+
+
+def test_an_answer_may_be_longer_than_a_message_and_has_its_own_limit() -> None:
+    most = 2 * LONG_BYTES_MAX
+    longest = updates.x3_result(account="x" * LONG_BYTES_MAX)
+    assert decode(longest.text(), most) == longest
+    with pytest.raises(TooLong):
+        decode(longest.text())
+    for account in ("x" * (LONG_BYTES_MAX + 1), "甲" * (LONG_BYTES_MAX // 3 + 1)):
+        with pytest.raises(InvalidField) as caught:
+            decode(updates.x3_result(account=account).text(), most)
+        assert caught.value.field == "account"

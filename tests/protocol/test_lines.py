@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from ufmi.crypto import Signer, sm3_hex
 from ufmi.errors import CryptoError, InvalidField, MalformedText, ProtocolError
-from ufmi.protocol import Form, Line, Message, decode, read_line, sign
+from ufmi.protocol import Line, Message, decode, read_line, sign
 from ufmi.protocol.lines import LINE_BYTES_MAX
 
-from . import builders, strategies
+from . import builders, examples, strategies, transfers, updates
 
 TEXTS = strategies.texts(0)
 
@@ -141,7 +141,9 @@ def test_a_line_has_at_most_eight_documents() -> None:
         read_line(Line("a", "b", ("c",) * 9).encode())
 
 
-@pytest.mark.parametrize("made", builders.messages(), ids=lambda made: made.NAME)
+@pytest.mark.parametrize(
+    "made", (*examples.messages(), *examples.queries()), ids=lambda made: made.NAME
+)
 def test_a_signed_line_verifies(made: Message) -> None:
     line = sign(made, builders.signer(1), ("a document",))
     assert line.documents == ("a document",)
@@ -162,6 +164,16 @@ def test_a_signed_line_verifies(made: Message) -> None:
         builders.y1(broker_user="\ud800"),
         builders.t1(legs=()),
         builders.s1(of=builders.order(price=0)),
+        transfers.y2(of=transfers.withdraw(amount=0)),
+        transfers.y2(marks=()),
+        transfers.receive(proof=()),
+        transfers.y2_moved(attempt=-1),
+        transfers.y2_moved(attempt=10_000),
+        updates.x2(add=(builders.proof(builders.bind(tx="")),)),
+        updates.x2_bank(addresses=("",)),
+        updates.rotate(proof=()),
+        updates.status(subject="a/b"),
+        updates.activate(rules=True),
     ],
 )
 def test_a_message_that_breaks_a_rule_is_not_signed(broken: Message) -> None:
@@ -175,7 +187,15 @@ def test_a_message_that_breaks_a_rule_is_not_signed(broken: Message) -> None:
 @pytest.mark.parametrize("value", ["N", "false", "no"])
 def test_a_flag_given_as_text_is_not_signed_as_yes(value: str) -> None:
     """Any text but the empty one counts as true: a bank that says no would mint."""
-    for broken in (builders.y1_locked(locked=value), builders.x1_bank(accepted=value)):
+    for broken in (
+        builders.y1_locked(locked=value),
+        builders.x1_bank(accepted=value),
+        updates.x2_bank(accepted=value),
+        transfers.y2_burn(burn=value),
+        transfers.y2_moved(moved=value),
+        transfers.y2_credited(received=value),
+        transfers.s4_adopted(adopted=value),
+    ):
         with pytest.raises(ProtocolError):
             sign(broken, builders.signer(1))
 
@@ -191,8 +211,7 @@ def test_a_failing_signature_is_told() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(strategies.any_form())
-def test_every_line_of_a_message_fits(made: Form) -> None:
-    if isinstance(made, Message):
-        line = sign(made, builders.signer(1))
-        assert decode(read_line(line.encode()).text) == made
+@given(strategies.any_message())
+def test_every_line_of_a_message_fits(made: Message) -> None:
+    line = sign(made, builders.signer(1))
+    assert decode(read_line(line.encode()).text) == made

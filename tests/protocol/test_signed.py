@@ -16,12 +16,14 @@ from ufmi.protocol import (
     Result,
     SignedMessage,
     lines,
+    message_of,
     read_signed,
     remember,
     sign,
 )
+from ufmi.protocol.text import TEXT_BYTES_MAX
 
-from . import builders, strategies
+from . import builders, examples, strategies
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,7 @@ def signed_of(line: Line, message: Message) -> SignedMessage:
     return SignedMessage.of(message, line.text.encode(), bytes.fromhex(line.signature))
 
 
-@pytest.mark.parametrize("made", builders.messages(), ids=lambda made: made.NAME)
+@pytest.mark.parametrize("made", examples.messages(), ids=lambda made: made.NAME)
 def test_a_line_is_read_whole(made: Message) -> None:
     line = sign(made, builders.signer(1))
     read = read_signed(line.encode())
@@ -54,6 +56,8 @@ def test_a_line_is_read_whole(made: Message) -> None:
         (Line("NOBODY(a)", "00").encode(), Code.UNKNOWN_MESSAGE),
         (Line(builders.t1().text(), "0x").encode(), Code.MALFORMED),
         (Line(builders.t1().text(), "").encode()[:-1], Code.MALFORMED),
+        (Line(builders.y1(amount=0).text(), "00").encode(), Code.FIELD_INVALID),
+        (Line(f"Y1({'x' * TEXT_BYTES_MAX})", "00").encode(), Code.TOO_LONG),
     ],
 )
 def test_what_is_no_message_is_refused(raw: bytes, code: Code) -> None:
@@ -62,15 +66,31 @@ def test_what_is_no_message_is_refused(raw: bytes, code: Code) -> None:
     assert read.code == code
 
 
+@pytest.mark.parametrize("made", examples.messages(), ids=lambda made: made.NAME)
+def test_a_text_states_its_message(made: Message) -> None:
+    assert message_of(made.text()) == made
+
+
+@pytest.mark.parametrize("made", examples.others(), ids=lambda made: made.NAME)
+def test_what_ufmi_answers_and_wallets_sign_is_not_submitted(made: Form) -> None:
+    for read in (message_of(made.text()), read_signed(Line(made.text(), "00").encode())):
+        assert read == Result("", Code.UNKNOWN_MESSAGE, f"{made.NAME} is not sent to UFMI")
+
+
+@pytest.mark.parametrize("made", examples.queries(), ids=lambda made: made.NAME)
+def test_a_question_is_asked_and_not_submitted(made: Message) -> None:
+    for read in (message_of(made.text()), read_signed(Line(made.text(), "00").encode())):
+        assert read == Result("", Code.UNKNOWN_MESSAGE, f"{made.NAME} is asked, not submitted")
+
+
 @settings(deadline=None, max_examples=60)
-@given(strategies.any_form())
-def test_what_is_remembered_is_what_would_be_read(made: Form) -> None:
-    if isinstance(made, Message):
-        line = sign(made, builders.signer(1))
-        raw = remember(line, signed_of(line, made))
-        remembered, fresh = read_signed(raw), read_signed(raw)
-        assert raw == line.encode()
-        assert remembered == fresh
+@given(strategies.any_submitted())
+def test_what_is_remembered_is_what_would_be_read(made: Message) -> None:
+    line = sign(made, builders.signer(1))
+    raw = remember(line, signed_of(line, made))
+    remembered, fresh = read_signed(raw), read_signed(raw)
+    assert raw == line.encode()
+    assert remembered == fresh
 
 
 def test_a_line_is_remembered_once_and_for_its_own_bytes_only() -> None:

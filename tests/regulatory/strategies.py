@@ -5,10 +5,17 @@ from __future__ import annotations
 from datetime import timedelta, timezone
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from ufmi.regulatory import TYPES, Field, Group, Object, create, object_type
 
+# Whole objects have many fields to draw; how long that takes on a busy machine proves nothing.
+calm = settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 LETTERS = st.characters(exclude_categories=["Cs"])
 NUMBERS = st.integers(-(10**20), 10**20) | st.decimals(
     -(10**12), 10**12, allow_nan=False, allow_infinity=False, places=6

@@ -46,6 +46,7 @@ def test_type_and_group_are_tied_and_a_delete_has_no_body() -> None:
     assert not valid(SCHEMA, world.changed("01", "header/source", "x"))
 
 
+@strategies.calm
 @given(strategies.creations())
 def test_what_passes_the_checks_is_valid(snapshot: Object) -> None:
     assert valid(SCHEMA, snapshot)
@@ -60,6 +61,7 @@ def paths(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [one for key, inner in items for one in [(*above, key), *paths(inner, (*above, key))]]
 
 
+@strategies.calm
 @given(st.data())
 def test_a_change_is_found_by_both_or_by_neither(data: st.DataObject) -> None:
     snapshot = world.load(data.draw(st.sampled_from([*world.WHOLE, "22"])))

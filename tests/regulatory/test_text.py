@@ -38,6 +38,7 @@ def test_amounts_become_exact_numbers(amount: int, decimals: int, text: str) -> 
     assert units(number, decimals) == amount
 
 
+@strategies.calm
 @given(st.integers(-(10**30), 10**30), st.integers(0, 12))
 def test_amounts_come_back(amount: int, decimals: int) -> None:
     number = exact(amount, decimals)
@@ -114,6 +115,7 @@ def test_depth_and_size_are_limited() -> None:
         canonical({"a": "x" * SNAPSHOT_BYTES_MAX})
 
 
+@strategies.calm
 @given(st.dictionaries(st.text(strategies.LETTERS, max_size=3), strategies.JSON_VALUES))
 def test_the_canonical_form_is_sorted_tight_and_stable(value: Object) -> None:
     data = canonical(value)

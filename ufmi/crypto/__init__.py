@@ -12,7 +12,7 @@ from ufmi.crypto.keys import (
     Sm2PrivateKey,
     Sm2PublicKey,
 )
-from ufmi.crypto.sm3 import sm3, sm3_hex
+from ufmi.crypto.sm3 import hmac_sm3, sm3, sm3_hex
 
 __all__ = [
     "SIGNER_ID_DEFAULT",
@@ -26,6 +26,7 @@ __all__ = [
     "address_of",
     "cache",
     "found",
+    "hmac_sm3",
     "is_address",
     "open_envelope",
     "provider",

@@ -98,7 +98,8 @@ class Frontend:
         self._signer = signer
         self._clock = clock
         self.view = LedgerView(self._contract)
-        self.documents = Documents(folder / "documents")
+        self.documents = Documents(folder / "documents", clock)
+        self.documents.recover()
         self._journal = Journal(folder / "journal")
         self._set_aside = SetAsideList(folder / "set-aside")
         self._expirer = Expirer(signer, random_bytes)
@@ -156,10 +157,8 @@ class Frontend:
         self._admit(len(lines))
         self._expire()
         checked = intake.check(lines, self.view, self._clock.now_ms())
+        checked = [intake.keep_documents(one, self.documents) for one in checked]
         accepted = [one for one in checked if isinstance(one, intake.Accepted)]
-        for one in accepted:
-            for document in one.line.documents:
-                self.documents.keep(document)
         with self._lock:
             queued = self._take_in(accepted) if accepted else []
             taken = iter([Ticket(item.receipt, None, item.done) for item in queued])

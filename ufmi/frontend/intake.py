@@ -7,8 +7,11 @@ from functools import cache
 from typing import NamedTuple, cast
 
 from ufmi.crypto import Signed, sm3_hex, verify_many
+from ufmi.errors import DocumentErased
+from ufmi.frontend.documents import KEPT_BYTES_MAX, Documents
 from ufmi.frontend.view import LedgerView
 from ufmi.protocol import Code, Line, Message, Result, Role, SignedMessage, message_of
+from ufmi.protocol.lines import DOCUMENTS_MAX
 from ufmi.protocol.records import Network
 
 
@@ -77,8 +80,11 @@ def _check_one(
         signature = bytes.fromhex(line.signature)
     except ValueError:
         return refused(Code.SIGNATURE_INVALID, "the signature is not hexadecimal")
-    if line.documents and not documents_fit(line, message):
-        return refused(Code.FIELD_INVALID, "a document does not fit any digest in the text")
+    if line.documents:
+        if len(line.documents) > DOCUMENTS_MAX or _size(line.documents) > KEPT_BYTES_MAX:
+            return refused(Code.TOO_LONG, "the documents are more than a line may carry")
+        if not documents_fit(line, message):
+            return refused(Code.FIELD_INVALID, "a document does not fit any digest in the text")
     signatures = [(bytes.fromhex(key), text, signature)]
     for claim in message.claims():
         claimed = (claim.text.encode(), bytes.fromhex(claim.signature))
@@ -93,3 +99,23 @@ def documents_fit(line: Line, message: Message) -> bool:
         return all(sm3_hex(document.encode()) == named for document in line.documents)
     except UnicodeEncodeError:
         return False
+
+
+def _size(documents: Sequence[str]) -> int:
+    return sum(len(document.encode("utf-8", "surrogatepass")) for document in documents)
+
+
+def keep_documents(one: Accepted | Result, documents: Documents) -> Accepted | Result:
+    """Keeps what lies beside a message that passed; refuses it if that was erased before.
+
+    Raises:
+        StorageFailed: a document cannot be written.
+    """
+    if isinstance(one, Accepted):
+        try:
+            for document in one.line.documents:
+                documents.keep(document)
+        except DocumentErased as problem:
+            detail = f"{problem.message}; send the line without it"
+            return Result(one.signed.identity, Code.FIELD_INVALID, detail)
+    return one

@@ -108,8 +108,13 @@ class Y1Locked(Message, frozen=True):
         answer = Y1Result(
             tx=self.tx, ag=self.ag, code=outcome, mark=self.mark, quantity=amount, cash=amount
         )
-        to = [self.ag, self.sender] if result.accepted else [self.sender]
+        # The lock itself was in order where the address was not: the broker hears it too.
+        known = result.accepted or result.code in _REFUSED_LOCKS
+        to = [self.ag, self.sender] if known else [self.sender]
         return [(party, answer) for party in to]
+
+
+_REFUSED_LOCKS = frozenset(("ADDRESS_REVOKED", "ADDRESS_FROZEN", "ADDRESS_MISMATCH", "TOO_LARGE"))
 
 
 @form("Y1.result")

@@ -23,6 +23,7 @@ from ufmi.protocol.kinds import (
     Side,
     Signature,
     Small,
+    Subject,
     Time,
     TxId,
     list_of,
@@ -40,6 +41,7 @@ from ufmi.protocol.message import (
     struct_kind,
 )
 from ufmi.protocol.results import Result
+from ufmi.protocol.withdrawals import Y2Result
 
 INSTITUTIONS = ADMITTED
 ANYBODY = (*ADMITTED, Role.WALLET, Role.OPERATOR, Role.FRONTEND)
@@ -178,7 +180,7 @@ class Status(Message, frozen=True):
 
     tx: TxId
     kind: Annotated[str, one_of(STATUS_KINDS)]
-    subject: Opaque  # a party, an address, an asset; of NETWORK: its digest
+    subject: Subject
     status: Annotated[str, one_of(STATUSES)]
     network: Digest
     sender: Sender
@@ -187,10 +189,11 @@ class Status(Message, frozen=True):
     def touches(self, entry: Entry) -> Keys:
         of_kind = {"PARTY": state.party, "ADDRESS": state.address, "ASSET": state.asset}
         name = of_kind.get(self.kind)
-        # The subject may hold anything; a key's parts never hold a slash.
-        known = name is not None and "/" not in self.subject
-        subject = name(self.subject) if name is not None and known else state.NETWORK
-        return Keys((), (subject, state.proposal(self.NAME, self.tx)))
+        subject = state.NETWORK if name is None else name(self.subject)
+        writes = [subject, state.proposal(self.NAME, self.tx)]
+        if self.kind == "PARTY":
+            writes.append(state.SUBSCRIPTIONS)  # of a matcher, which end with its standing
+        return Keys((), tuple(writes))
 
     def answers(self, result: Result) -> list[tuple[str, Form]]:
         sent: list[tuple[str, Form]] = [
@@ -271,8 +274,19 @@ class Expire(Message, frozen=True):
             (self.sender, Outcome(tx=self.tx, message=self.NAME, code=result.code))
         ]
         ended = Ended(kind=self.kind, owner=self.owner, number=self.number)
-        told = result.data.get("told", [])
-        return sent + [(str(party), ended) for party in told]
+        sent += [(str(party), ended) for party in result.data.get("told", [])]
+        data = result.data
+        if "outcome" in data:  # with this a withdrawal is at its end
+            end = Y2Result(
+                tx=self.number,
+                code=str(data["outcome"]),
+                paid=int(str(data["paid"])),
+                returned=int(str(data["returned"])),
+                ag=str(data["ag"]),
+                address=self.owner,
+            )
+            sent += [(str(data[name]), end) for name in ("ag", "bank")]
+        return sent
 
 
 @form("OUTCOME")

@@ -104,8 +104,15 @@ class Z1Locked(Message, frozen=True):
             asset=self.asset,
             quantity=self.quantity if outcome == "OK" else 0,
         )
-        to = [self.ag, self.sender, self.address] if result.accepted else [self.sender]
+        # The lock itself was in order where the address or asset was not.
+        known = result.accepted or result.code in _REFUSED_LOCKS
+        to = [self.ag, self.sender, self.address] if known else [self.sender]
         return [(party, answer) for party in to]
+
+
+_REFUSED_LOCKS = frozenset(
+    ("ADDRESS_REVOKED", "ADDRESS_FROZEN", "ADDRESS_MISMATCH", "ASSET_INACTIVE", "TOO_LARGE")
+)
 
 
 @form("Z1.result")

@@ -21,7 +21,7 @@ from ufmi.protocol.text import join_list, split_list
 AMOUNT_MAX = 9_007_199_254_740_991
 OPAQUE_MAX = 64
 CARRIED_BYTES_MAX = 4_096
-LONG_BYTES_MAX = 8_192
+LONG_BYTES_MAX = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,18 @@ def _read_sender(value: str) -> str:
     ):
         raise ValueError("must be an institution (N…), a market (M…) or an address with checksum")
     return value
+
+
+_DIGEST_FORM = re.compile("[0-9a-f]{64}")
+
+
+def _read_subject(value: str) -> str:
+    if codes.is_asset_code(value) or _DIGEST_FORM.fullmatch(value):
+        return value
+    try:
+        return _read_sender(value)
+    except ValueError:
+        raise ValueError("must be N…, M…, an address, an asset code or a digest") from None
 
 
 def _is_key(value: str) -> bool:
@@ -190,7 +202,9 @@ Address = Annotated[str, ADDRESS]
 Sender = Annotated[str, Kind(same, _read_sender)]
 Opaque = Annotated[str, Kind(same, _read_opaque)]
 OpaqueOrNone = Annotated[str, Kind(same, _read_optional)]
-Digest = Annotated[str, _pattern("[0-9a-f]{64}", _DIGEST)]
+# What has a status: a party, an address, an asset, or by its digest the network.
+Subject = Annotated[str, Kind(same, _read_subject)]
+Digest = Annotated[str, _pattern(_DIGEST_FORM.pattern, _DIGEST)]
 DigestOrNone = Annotated[str, _pattern("(?:[0-9a-f]{64})?", f"{_DIGEST}, or empty")]
 KEY = _predicate(_is_key, "is not a public key (hex, 04 first)")
 PublicKey = Annotated[str, KEY]

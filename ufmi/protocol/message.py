@@ -155,8 +155,8 @@ def message(name: str, *roles: Role) -> Callable[[_Message], _Message]:
     return register
 
 
-def decode(text: str) -> Form:
-    """The form that a text states.
+def decode(text: str, bytes_max: int = TEXT_BYTES_MAX) -> Form:
+    """The form that a text states. Answers to questions may be longer than messages.
 
     Raises:
         MalformedText: not in the one form, too long, or of unknown name.
@@ -166,8 +166,8 @@ def decode(text: str) -> Form:
         size = len(text.encode())
     except UnicodeEncodeError as problem:
         raise MalformedText("the text is not Unicode") from problem
-    if size > TEXT_BYTES_MAX:
-        raise TooLong(f"longer than {TEXT_BYTES_MAX} bytes")
+    if size > bytes_max:
+        raise TooLong(f"longer than {bytes_max} bytes")
     name, fields = split(text)
     cls = FORMS.get(name)
     if cls is None:
@@ -189,10 +189,10 @@ def carried(cls: type[Form]) -> Kind:
     def read(value: str) -> Form:
         if len(value.encode()) > CARRIED_BYTES_MAX:
             raise ValueError(f"longer than {CARRIED_BYTES_MAX} bytes")
-        found = decode(value)
-        if not isinstance(found, cls):
+        # Asked first: forms within forms within forms would each be read several times over.
+        if not value.startswith(f"{cls.NAME}("):
             raise ValueError(f"must be a {cls.NAME}(…)")
-        return found
+        return decode(value)
 
     return Kind(lambda value: value.text(), read)
 

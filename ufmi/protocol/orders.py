@@ -364,9 +364,9 @@ class S4Adopted(Message, frozen=True):
         answer = S1Result(
             tx=self.tx,
             number=self.number,
-            legal=True,
+            legal=result.accepted,
             code=result.code,
-            broadcast=True,
+            broadcast=result.accepted,
             adopters=adopters,
         )
         to = [self.sender, self.publisher] if result.accepted else [self.sender]

@@ -82,11 +82,13 @@ class Code(StrEnum):
     OUT_OF_TURN = "OUT_OF_TURN"  # the withdrawal's state does not allow it; the data names it
     STATUS_INVALID = "STATUS_INVALID"  # what the text names cannot have this status
     RULES_UNKNOWN = "RULES_UNKNOWN"  # install the contracts that know these rules first
+    NOT_ANSWERED = "NOT_ANSWERED"  # bank or registry has not answered; send it again then
     ACCESS_DENIED = "ACCESS_DENIED"  # only who keeps the account may ask for it
     NOT_EXPIRED = "NOT_EXPIRED"  # its time has not come
 
 
-# Codes of messages that are not recorded on the ledger (docs/messages.md, rule 4).
+# Codes of messages that are not recorded on the ledger (docs/messages.md, rule 4): not
+# authenticated, or too early.
 UNRECORDED = frozenset(
     {
         Code.MALFORMED,
@@ -97,6 +99,7 @@ UNRECORDED = frozenset(
         Code.SIGNER_UNKNOWN,
         Code.KEY_REVOKED,
         Code.ID_REUSED,
+        Code.NOT_ANSWERED,
         Code.ACCESS_DENIED,
     }
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from ufmi.crypto import sm3_hex
 from ufmi.protocol import keys as state
 from ufmi.protocol.codes import mark_bank
-from ufmi.protocol.governance import Outcome
 from ufmi.protocol.kinds import (
     MARK,
     Address,
@@ -71,7 +70,17 @@ class Receive(Message, frozen=True):
         return tuple([Claim(one.bind.key, one.bind.text(), one.signature) for one in self.proof])
 
     def answers(self, result: Result) -> list[tuple[str, Form]]:
-        return [(self.sender, Outcome(tx=self.tx, message=self.NAME, code=result.code))]
+        answer = ReceiveResult(tx=self.tx, address=self.address, code=result.code)
+        return [(self.sender, answer)]
+
+
+@form("RECEIVE.result")
+class ReceiveResult(Form, frozen=True):
+    """Whether the address takes in the bank's tokens."""
+
+    tx: TxId
+    address: Address
+    code: Opaque
 
 
 @form("WITHDRAW")
@@ -210,8 +219,8 @@ class _PartStep(Message, frozen=True):
         )
         if not result.accepted:
             return [(self.sender, status)]
-        told = dict.fromkeys([self.sender, self.ag, str(data["bank"]), mark_bank(self.mark)])
-        sent: list[tuple[str, Form]] = [(party, status) for party in told]
+        told = dict.fromkeys([self.sender, self.ag, status.bank, mark_bank(self.mark)])
+        sent: list[tuple[str, Form]] = [(party, status) for party in told if party]
         if "outcome" in data:
             end = Y2Result(
                 tx=self.tx,
@@ -221,7 +230,7 @@ class _PartStep(Message, frozen=True):
                 ag=self.ag,
                 address=self.address,
             )
-            sent += [(self.ag, end), (str(data["bank"]), end)]
+            sent += [(self.ag, end), (status.bank, end)]
         return sent
 
 
@@ -266,6 +275,9 @@ class Y2Moved(_PartStep, frozen=True):
     def reference(self) -> str:
         return f"{self.ag}/{self.tx}/{self.mark}/{self.attempt}"
 
+    def receivers(self) -> tuple[str, ...]:
+        return (self.ag,)
+
 
 @message("Y2.credited", Role.BANK)
 class Y2Credited(_PartStep, frozen=True):
@@ -291,6 +303,9 @@ class Y2Credited(_PartStep, frozen=True):
     @property
     def reference(self) -> str:
         return f"{self.ag}/{self.tx}/{self.paying}/{self.mark}/{self.attempt}"
+
+    def receivers(self) -> tuple[str, ...]:
+        return (self.ag,)
 
 
 @form("Y2.status")

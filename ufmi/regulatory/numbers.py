@@ -65,7 +65,7 @@ def number_text(number: int | Decimal) -> str:
 
 
 def is_exact(value: object) -> bool:
-    """Whether a data object can hold this number: no bool or float, not endless or too long."""
+    """Whether a data object can hold this number: no bool, no float, not too long."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return False
     try:

@@ -5,6 +5,7 @@ from ufmi.sdk.broker import Broker
 from ufmi.sdk.institution import AssetBook, Book, CashBook, Institution
 from ufmi.sdk.matcher import Matcher, reference
 from ufmi.sdk.operator import Operator
+from ufmi.sdk.papers import DocumentBook
 from ufmi.sdk.party import Client
 from ufmi.sdk.registry import Description, Registry
 from ufmi.sdk.regulator import Regulator
@@ -18,6 +19,7 @@ __all__ = [
     "CashBook",
     "Client",
     "Description",
+    "DocumentBook",
     "Institution",
     "Matcher",
     "Operator",

@@ -26,6 +26,7 @@ from ufmi.protocol.withdrawals import (
     Y2Status,
 )
 from ufmi.sdk.institution import CashBook, Institution
+from ufmi.sdk.papers import offered
 from ufmi.sdk.wallet import Wallet
 
 
@@ -33,8 +34,8 @@ class Bank(Institution):
     """A bank's connection to UFMI, over its own book.
 
     Args:
-        agrees: whether the bank agrees to a change of a user's addresses (X2), which it may after
-            asking its customer; it does not if not given.
+        agrees: whether the bank agrees to an update (X2). If not given, it does where no address
+            changes; to others it may after asking its customer.
     """
 
     book: CashBook
@@ -45,7 +46,7 @@ class Bank(Institution):
         id: str,
         signer: Signer,
         book: CashBook,
-        agrees: Callable[[X2], bool] = lambda x2: False,
+        agrees: Callable[[X2], bool] = lambda x2: not x2.addresses,
     ) -> None:
         self.agrees = agrees
         super().__init__(node, id, signer, book)
@@ -62,6 +63,8 @@ class Bank(Institution):
             self.book.expect((message.ag, message.tx), message.bank_user)
 
     def _confirm_account(self, x1: X1, unified: str) -> None:
+        accepted = self.book.knows(x1.bank_user)
+        digest, documents = offered(self.book if accepted else None, x1.bank_user, unified)
         self.reply(
             (x1.ag, f"x1.{x1.tx}"),
             X1Bank(
@@ -72,10 +75,11 @@ class Bank(Institution):
                 valid_until=self.valid_until(),
                 ag=x1.ag,
                 unified=unified,
-                accepted=self.book.knows(x1.bank_user),
+                accepted=accepted,
                 answered=sm3_hex(x1.text().encode()),
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _lock(self, y1: Y1) -> None:
@@ -166,9 +170,13 @@ class Bank(Institution):
         Where the book could not move it, call again with the next attempt.
         """
         name = (status.ag, f"{status.tx}.{status.mark}")
-        moved = self.book.move_out(name, mark_currency(status.mark), status.amount)
+        answer = (status.ag, f"move.{status.tx}.{status.mark}.{attempt}")
+        # What was answered stands: cash moves only with an answer that says so.
+        moved = not self.book.answer(answer) and self.book.move_out(
+            name, mark_currency(status.mark), status.amount
+        )
         self.reply(
-            (status.ag, f"move.{status.tx}.{status.mark}.{attempt}"),
+            answer,
             Y2Moved(
                 tx=status.tx,
                 moved=moved,
@@ -190,12 +198,13 @@ class Bank(Institution):
         Where the cash has not come, call again with the next attempt.
         """
         name = (status.ag, f"{status.tx}.{status.mark}")
-        payee = self.book.expected((status.ag, status.tx))
+        answer = (status.ag, f"credit.{status.tx}.{status.mark}.{attempt}")
+        payee = "" if self.book.answer(answer) else self.book.expected((status.ag, status.tx))
         paid = bool(payee) and self.book.pay_in(
             name, payee, mark_currency(status.mark), status.amount
         )
         self.reply(
-            (status.ag, f"credit.{status.tx}.{status.mark}.{attempt}"),
+            answer,
             Y2Credited(
                 tx=status.tx,
                 paying=mark_bank(status.mark),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ufmi.documents import Document
 from ufmi.errors import NotFound
 from ufmi.frontend import Executed
 from ufmi.protocol.assets import P1, P2, P3, P2Update, P3Result
@@ -14,6 +15,7 @@ from ufmi.protocol.funds import Y1
 from ufmi.protocol.records import Account
 from ufmi.protocol.users import X1, X2, X3, Consented, Proof, X2Update, X3Result
 from ufmi.protocol.withdrawals import MARKS_MAX, Y2
+from ufmi.sdk.papers import attached
 from ufmi.sdk.party import Client
 from ufmi.sdk.wallet import SignedWithdrawal
 
@@ -30,7 +32,7 @@ class Broker(Client):
         registry: str,
         registry_user: str,
         person: str,
-        document: str,
+        document: Document | str,
         proofs: Sequence[Proof],
         unified: str = "",
         tx: str = "",
@@ -40,13 +42,15 @@ class Broker(Client):
 
         Args:
             person: HMAC-SM3 of the identity document under the market's secret (hex).
-            document: SM3 of the salted document about the person (hex).
+            document: the salted document about the person, which is sent along; or its SM3 (hex).
             proofs: of the user's first addresses, made with `Wallet.bind` for the same `tx`.
             unified: the id of a user who is registered already.
+            documents: further documents for the line; with a digest, the document itself.
 
         Raises:
             Refused: by the front-end or the contract.
         """
+        digest, documents = attached(document, documents)
         return self.send(
             X1(
                 tx=tx or self.new_tx(),
@@ -59,7 +63,7 @@ class Broker(Client):
                 valid_until=self.valid_until(),
                 bank=bank,
                 registry=registry,
-                document=document,
+                document=digest,
                 person=person,
                 unified=unified,
                 proofs=tuple(proofs),

@@ -118,8 +118,14 @@ class Institution(Client, ABC):
     def on_result(self, form: Form) -> None:
         """An answer by UFMI."""
 
-    def reply(self, name: LockName, message: Message) -> Executed | None:
-        """Sends the answer to an instruction, the kept one if there is one."""
+    def reply(
+        self, name: LockName, message: Message, documents: tuple[str, ...] = ()
+    ) -> Executed | None:
+        """Sends the answer to an instruction, the kept one if there is one.
+
+        Args:
+            documents: those that the answer names by digest.
+        """
         kept = self.book.answer(name)
         if kept:
             recorded = self.node.result(message.identity)
@@ -127,7 +133,7 @@ class Institution(Client, ABC):
                 # It was executed; what follows from it is delivered by itself.
                 return None
         else:
-            kept = self.book.answer(name, self.sign(message).encode().decode())
+            kept = self.book.answer(name, self.sign(message, documents).encode().decode())
         line: Line = read_line(kept)
         try:
             return self.send_line(line)

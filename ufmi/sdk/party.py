@@ -11,6 +11,8 @@ from ufmi.protocol import UNRECORDED, Code, Form, Line, Message, decode, sign
 from ufmi.protocol.governance import Possess, Possession, Rotate
 
 DAY_MS = 24 * 3_600_000
+# An account or asset as JSON, with what a text escapes.
+ANSWER_BYTES_MAX = 1024 * 1024
 
 
 class Client:
@@ -58,7 +60,7 @@ class Client:
         answer = self.node.ask(self.sign(message))
         if answer.code != Code.OK:
             raise Refused(answer.code, answer.detail, recorded=False)
-        return decode(answer.text)
+        return decode(answer.text, ANSWER_BYTES_MAX)
 
     def rotate_key(self, signer: Signer, tx: str = "") -> Executed:
         """ROTATE: this party signs with another key from now on. Raises Refused."""

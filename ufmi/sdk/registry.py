@@ -6,14 +6,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ufmi.crypto import Signer, sm3_hex
+from ufmi.documents import Document
 from ufmi.frontend import Delivery, Executed
 from ufmi.node import Node
 from ufmi.protocol import Form, Message
+from ufmi.protocol import keys as state
 from ufmi.protocol.assets import P1, P2, P1Registry, P2Registry
 from ufmi.protocol.governance import Ended
 from ufmi.protocol.holdings import Z1, Z2, Z3, Z1Locked, Z1Result
+from ufmi.protocol.records import Listing
 from ufmi.protocol.users import X1, X2, X1Registry, X2Registry
 from ufmi.sdk.institution import AssetBook, Institution
+from ufmi.sdk.papers import attached, offered
 
 
 class Description(NamedTuple):
@@ -23,6 +27,7 @@ class Description(NamedTuple):
     asset_class: str
     decimals: int
     currency: str
+    document: Document | None = None  # the salted document about the product, sent along
 
 
 class Registry(Institution):
@@ -30,7 +35,7 @@ class Registry(Institution):
 
     Args:
         assets: its assets by its own ids.
-        agrees: whether it agrees to a change of a user's addresses (X2); it does not if not given.
+        agrees: whether it agrees to an update (X2); where no address changes if not given.
     """
 
     book: AssetBook
@@ -42,7 +47,7 @@ class Registry(Institution):
         signer: Signer,
         book: AssetBook,
         assets: dict[str, Description] | None = None,
-        agrees: Callable[[X2], bool] = lambda x2: False,
+        agrees: Callable[[X2], bool] = lambda x2: not x2.addresses,
     ) -> None:
         self.assets = dict(assets or {})
         self.agrees = agrees
@@ -79,6 +84,8 @@ class Registry(Institution):
             self._lock(message)
 
     def _confirm_account(self, x1: X1, unified: str) -> None:
+        accepted = self.book.knows(x1.registry_user)
+        digest, documents = offered(self.book if accepted else None, x1.registry_user, unified)
         self.reply(
             (x1.ag, f"x1.{x1.tx}"),
             X1Registry(
@@ -89,17 +96,19 @@ class Registry(Institution):
                 valid_until=self.valid_until(),
                 ag=x1.ag,
                 unified=unified,
-                accepted=self.book.knows(x1.registry_user),
+                accepted=accepted,
                 answered=sm3_hex(x1.text().encode()),
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _describe(self, p1: P1) -> None:
-        if self.node.asset(p1.asset) is not None:
-            return  # a P1 for another bank's money: nothing is asked
+        if self.node.record(state.listing(p1.ag, p1.tx), Listing) is None:
+            return  # a P1 for another bank's money alone: nothing is asked
         known = self.assets.get(p1.registry_asset)
         shown = known or Description("unknown", "UNKNOWN", 0, p1.currency)
+        digest, documents = attached(shown.document)
         self.reply(
             (p1.ag, f"p1.{p1.tx}"),
             P1Registry(
@@ -115,8 +124,9 @@ class Registry(Institution):
                 asset_class=shown.asset_class,
                 decimals=shown.decimals,
                 currency=shown.currency,
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _describe_again(self, p2: P2) -> None:

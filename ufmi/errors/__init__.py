@@ -11,7 +11,8 @@ UfmiError
 ├── ProtocolError        UFMI-2000
 │   ├── MalformedText        2001   not a message in its one canonical form
 │   ├── InvalidField         2002   a field breaks its rule
-│   └── InvalidAmount        2003   an amount for people does not fit its unit
+│   ├── InvalidAmount        2003   an amount for people does not fit its unit
+│   └── MalformedDocument    2004   not a document in its one canonical form
 ├── ContractError        UFMI-3000
 │   ├── UndeclaredKey        3001   a contract touched a key that it had not declared
 │   ├── LimitExceeded        3002   more keys, bytes or messages than a transaction may have
@@ -43,11 +44,13 @@ UfmiError
 │   ├── Refused              5001   a message was refused, by the front-end or the contract
 │   ├── Backpressure         5002   too much is waiting; send again later
 │   ├── SetAside             5003   a message was taken out because its execution failed
-│   └── JournalCorrupted     5004   the intake journal contradicts itself
+│   ├── JournalCorrupted     5004   the intake journal contradicts itself
+│   └── DocumentErased       5005   the document was erased and is not kept again
 ├── UsageError           UFMI-6000
 │   ├── ScenarioError        6001   a scenario file is wrong
 │   ├── BookError            6002   a bank's or registry's own book refuses
-│   └── BadReceipt           6003   an arrival receipt does not prove what it should
+│   ├── BadReceipt           6003   an arrival receipt does not prove what it should
+│   └── SearchError          6004   a search asks for what cannot be looked for
 ├── RegulatoryError      UFMI-7000
 │   ├── MalformedObject      7001   not a data object in JSON that can be kept exactly
 │   ├── InvalidObject        7002   a data object breaks the object model
@@ -63,42 +66,45 @@ UfmiError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-
-class UfmiError(Exception):
-    """Base of the tree.
-
-    `code` is stable and may be matched on; `hint` says what to do; `transaction_id` is the ledger
-    transaction concerned, where there is one; `retryable` says whether the same call can succeed
-    later without any change.
-    """
-
-    code = "UFMI-0000"
-    hint_default = ""
-    retryable = False
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        transaction_id: str = "",
-        retryable: bool | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint or self.hint_default
-        self.transaction_id = transaction_id
-        if retryable is not None:
-            self.retryable = retryable
-
-    def __str__(self) -> str:
-        text = f"{self.code}: {self.message}"
-        if self.transaction_id:
-            text += f" (transaction {self.transaction_id})"
-        return f"{text}. {self.hint}" if self.hint else text
+from ufmi.errors.base import UfmiError as UfmiError
+from ufmi.errors.regulatory import (
+    Finding as Finding,
+)
+from ufmi.errors.regulatory import (
+    InvalidObject as InvalidObject,
+)
+from ufmi.errors.regulatory import (
+    InvalidSeal as InvalidSeal,
+)
+from ufmi.errors.regulatory import (
+    InvalidSnapshot as InvalidSnapshot,
+)
+from ufmi.errors.regulatory import (
+    LifecycleError as LifecycleError,
+)
+from ufmi.errors.regulatory import (
+    MalformedObject as MalformedObject,
+)
+from ufmi.errors.regulatory import (
+    RegulatoryError as RegulatoryError,
+)
+from ufmi.errors.regulatory import (
+    SnapshotDamaged as SnapshotDamaged,
+)
+from ufmi.errors.regulatory import (
+    SnapshotError as SnapshotError,
+)
+from ufmi.errors.regulatory import (
+    SnapshotMissing as SnapshotMissing,
+)
+from ufmi.errors.regulatory import (
+    StoreRefused as StoreRefused,
+)
+from ufmi.errors.regulatory import (
+    StoreUnavailable as StoreUnavailable,
+)
 
 
 class CryptoError(UfmiError):
@@ -155,6 +161,11 @@ class InvalidField(ProtocolError):
 
 class InvalidAmount(ProtocolError):
     code = "UFMI-2003"
+
+
+class MalformedDocument(ProtocolError):
+    code = "UFMI-2004"
+    hint_default = "docs/documents.md shows the form of a document"
 
 
 class ContractError(UfmiError):
@@ -351,6 +362,11 @@ class JournalCorrupted(FrontendError):
     hint_default = "Restore the folder from a backup; do not write to it"
 
 
+class DocumentErased(FrontendError):
+    code = "UFMI-5005"
+    hint_default = "Send the line without the document; its digest stays valid"
+
+
 class UsageError(UfmiError):
     code = "UFMI-6000"
 
@@ -367,79 +383,6 @@ class BadReceipt(UsageError):
     code = "UFMI-6003"
 
 
-class RegulatoryError(UfmiError):
-    code = "UFMI-7000"
-
-
-class MalformedObject(RegulatoryError):
-    code = "UFMI-7001"
-    hint_default = "Numbers are whole or Decimal; docs/objects.md has the form"
-
-
-class Finding(NamedTuple):
-    """One thing found wrong with a data object; `pointer` is a JSON pointer (RFC 6901).
-
-    A warning does not make the object invalid.
-    """
-
-    pointer: str
-    code: str
-    message: str
-    warning: bool = False
-
-
-class InvalidObject(RegulatoryError):
-    """A data object breaks the object model. `findings` has every place, with stable codes."""
-
-    code = "UFMI-7002"
-    hint_default = "docs/objects.md lists the codes of findings"
-
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        first = findings[0]
-        more = f" and {len(findings) - 1} more" if len(findings) > 1 else ""
-        super().__init__(f"{first.pointer or '/'} {first.code}: {first.message}{more}")
-        self.findings = tuple(findings)
-
-
-class LifecycleError(RegulatoryError):
-    """A snapshot does not fit the earlier ones. `rule` is stable; docs/objects.md lists them."""
-
-    code = "UFMI-7003"
-
-    def __init__(self, rule: str, problem: str, *, hint: str = "") -> None:
-        super().__init__(f"{rule}: {problem}", hint=hint)
-        self.rule = rule
-
-
-class InvalidSeal(RegulatoryError):
-    code = "UFMI-7004"
-    hint_default = "Seal the finished snapshot; any change afterwards needs a new seal"
-
-
-class SnapshotError(UfmiError):
-    code = "UFMI-7100"
-
-
-class InvalidSnapshot(SnapshotError):
-    code = "UFMI-7101"
-
-
-class SnapshotMissing(SnapshotError):
-    code = "UFMI-7102"
-    hint_default = "Check the object's id, version and hash, and that this is the right store"
-
-
-class SnapshotDamaged(SnapshotError):
-    code = "UFMI-7103"
-    hint_default = "Put the same bytes again, from a copy or from whoever made the report"
-
-
-class StoreRefused(SnapshotError):
-    code = "UFMI-7104"
-    hint_default = "Check bucket, region and credentials, and what they may do"
-
-
-class StoreUnavailable(SnapshotError):
-    code = "UFMI-7105"
-    hint_default = "Check that the endpoint is right and the store runs, then try again"
-    retryable = True
+class SearchError(UsageError):
+    code = "UFMI-6004"
+    hint_default = "docs/documents.md shows how to search"
