@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from network.material import FRONTEND, Material
+from network.material import WORKERS, Material
 from network.plan import NodePlan, Plan
 from ufmi.ledger.profile import Layout, Listener, write_connection
 
@@ -18,7 +18,7 @@ def write_folder(folder: Path, plan: Plan, material: Material) -> None:
         channels={name: one.organisations for name, one in topology.channels.items()},
         organisation=material.organisation,
     )
-    write_connection(layout, folder, {topology.organisations[0]: [FRONTEND]})
+    write_connection(layout, folder, {topology.organisations[0]: WORKERS})
 
 
 def _endpoint(node: NodePlan) -> Listener:

@@ -11,7 +11,8 @@ from ufmi.system import write_file
 
 ADMIN = "admin"
 CLIENT = "client"
-FRONTEND = "frontend"
+# What works for the operator beside its client: the front-end, and the relay to channel csrb.
+WORKERS = ("frontend", "relay")
 
 _NODE_OUS = """NodeOUs:
   Enable: true
@@ -35,12 +36,13 @@ class Material:
     def make_organisation(self, msp: str, *, operator: bool = False) -> Organisation:
         """An organisation with its administrator and a client; made where it is missing.
 
-        The operator has the identity of the front-end too.
+        The operator has the identities of front-end and relay too.
         """
         organisation = self.organisation(msp)
         if not (organisation.folder / "ca-cert.pem").exists():
             Organisation.create(organisation.folder, msp)
-        members = {ADMIN: "admin", CLIENT: "client"} | ({FRONTEND: "client"} if operator else {})
+        members = {ADMIN: "admin", CLIENT: "client"}
+        members |= dict.fromkeys(WORKERS if operator else (), "client")
         for name, role in members.items():
             if not (organisation.folder / f"{name}-cert.pem").exists():
                 organisation.enrol(name, role)

@@ -239,6 +239,8 @@ class _Writer:
         self._others("ledger", {"channels"})
         # Documents are kept before a message is journaled: these are all, and perhaps some more.
         self._others("frontend", {"journal", "set-aside", "progress.json"})
+        # Bodies of report objects are stored before their blocks are: these are all.
+        self._others("snapshots", set())
         self._others("keys", set())
         raw = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         digest = f"{hashlib.sha256(raw).hexdigest()}  {MANIFEST}\n".encode()

@@ -3,27 +3,41 @@
 DIR/ledger     the embedded ledger: blocks, state, organisations; or
 DIR/fabric.json  which Fabric network is the ledger
 DIR/frontend   journal, documents, progress of the front-end
-DIR/keys       SM2 keys: operator-1.pem …, frontend.pem
+DIR/keys       SM2 keys: operator-1.pem …, frontend.pem, relay.pem, regulator.pem
+DIR/relay      what the relay has folded so far; it can be deleted
+DIR/snapshots  bodies of report objects, unless they are kept elsewhere
 DIR/books      books of reference banks and registries (demonstrations and tests)
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TypeVar
 
 import msgspec
 
-from chaincode.udl import UdlContract
 from chaincode.udl.ask import Answer
 from ufmi import frontend_key
-from ufmi.contract import decode_record, encode_record
-from ufmi.crypto import Signer, Sm2PrivateKey
-from ufmi.errors import LedgerError, NotFound, StoreCorrupted
+from ufmi.contract import decode_record
+from ufmi.crypto import Signer, Sm2PrivateKey, Sm2PublicKey
+from ufmi.datafolder import (
+    CONTRACTS,
+    FABRIC_FILE,
+    FRONTEND_MEMBER,
+    FabricPlace,
+    Ledger,
+    create_embedded,
+    fabric_ledger,
+    has_ledger,
+    initialise,
+    kept_key,
+    network_of,
+    open_ledger,
+    take_clock,
+)
+from ufmi.errors import LedgerError, NotFound
 from ufmi.frontend import Frontend
 from ufmi.frontend.expiry import scan
 from ufmi.ledger import Gateway, Identity, Network
@@ -46,24 +60,22 @@ from ufmi.protocol.records import (
     Withdrawal,
 )
 from ufmi.protocol.records import Network as NetworkRecord
-from ufmi.system import Clock, ControlledClock, RandomBytes, SystemClock, sync_folder, write_file
+from ufmi.regulatory import csrb
+from ufmi.regulatory.opening import open_relay
+from ufmi.regulatory.relay import Relay
+from ufmi.system import Clock, RandomBytes, write_file
 
-CONTRACTS = {"udl": {"udl": UdlContract()}}
-FRONTEND_MEMBER = "frontend"
-FABRIC_FILE = "fabric.json"
+__all__ = [
+    "CONTRACTS",
+    "FABRIC_FILE",
+    "FRONTEND_MEMBER",
+    "Ledger",
+    "Node",
+    "has_ledger",
+    "kept_key",
+]
 
-if TYPE_CHECKING:
-    from ufmi.ledger.fabric import FabricLedger
-
-Ledger = Union[EmbeddedLedger, "FabricLedger"]
 _Kind = TypeVar("_Kind", bound=Record)
-
-
-class _FabricPlace(msgspec.Struct, frozen=True):
-    """`fabric.json`: the network on which a data folder's UFMI stands."""
-
-    connection: str
-    msp: str = OPERATOR
 
 
 class Node:
@@ -106,6 +118,7 @@ class Node:
         operators: Sequence[Sm2PrivateKey] = (),
         threshold: int = 2,
         fabric: Path | str | None = None,
+        regulator: Sm2PublicKey | None = None,
         clock: Clock | None = None,
         in_flight: int = 0,
         random_bytes: RandomBytes = os.urandom,
@@ -118,6 +131,8 @@ class Node:
             operators: the operator's keys; three are made and saved if none are given.
             threshold: how many of them an admission needs.
             fabric: the connection folder of a Fabric network; an embedded ledger if not given.
+            regulator: the key that private report objects are enveloped for; one is made and
+                saved if none is given.
             clock: the system's, or a controlled one for tests and demonstrations.
             password: protects the keys that are saved.
             strict: execute everything again in a second process, and compare.
@@ -145,16 +160,19 @@ class Node:
                 frontend_key=frontend_key.public_key.to_hex(),
                 clock=ledger.clock.mode,
             )
-            _initialise(ledger, member, parameters)
+            initialise(ledger, member, parameters)
+            if csrb.has_channel(ledger):
+                own, theirs = csrb.kept_keys(keys, regulator, password, random_bytes)
+                csrb.found(ledger, own, theirs, random_bytes)
 
         if fabric is not None:
-            place = _FabricPlace(str(Path(fabric).absolute()))
-            with _fabric(place, clock, random_bytes) as ledger:
+            place = FabricPlace(str(Path(fabric).absolute()))
+            with fabric_ledger(place, clock, random_bytes) as ledger:
                 found(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER))
                 used = ledger.clock
             write_file(folder / FABRIC_FILE, msgspec.json.encode(place))
         else:
-            used = _create_embedded(folder, found, clock, random_bytes, strict)
+            used = create_embedded(folder, found, clock, random_bytes, strict)
         return cls.open(
             folder,
             clock=used,
@@ -184,11 +202,11 @@ class Node:
             LedgerError: the Fabric network cannot be reached.
         """
         folder = Path(folder)
-        ledger = _open_ledger(folder, clock, random_bytes, strict)
+        ledger = open_ledger(folder, clock, random_bytes, strict)
         try:
             if clock is None:
-                _take_clock(ledger)
-            key = frontend_key.load(folder, _network_of(ledger), password)
+                take_clock(ledger)
+            key = frontend_key.load(folder, network_of(ledger), password)
             return cls(folder, ledger, key, in_flight, random_bytes)
         except BaseException:
             ledger.close()
@@ -269,6 +287,19 @@ class Node:
             for key, record in scan(self._contract, prefix)
         }
 
+    # -- the regulatory channel -------------------------------------------------------------
+
+    def relay(self, password: str | None = None) -> Relay:
+        """The relay that reports to channel `csrb`, for this process; close it before the node.
+
+        Raises:
+            NotFound: the ledger was founded without the regulatory channel.
+            LedgerInUse: another relay works in this data folder.
+        """
+        return open_relay(
+            self.folder, self.ledger, password=password, random_bytes=self.random_bytes
+        )
+
     # -- the end ----------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -283,109 +314,3 @@ class Node:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def kept_key(
-    path: Path, password: str | None, random_bytes: RandomBytes = os.urandom
-) -> Sm2PrivateKey:
-    """The key in a file; a new one, saved there, where there is none."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Sm2PrivateKey.generate(random_bytes).save(path, password)
-    return Sm2PrivateKey.load(path, password)
-
-
-def has_ledger(folder: Path) -> bool:
-    """Whether a UFMI was founded in a data folder."""
-    return (folder / "ledger" / "ledger.json").exists() or (folder / FABRIC_FILE).exists()
-
-
-def _create_embedded(
-    folder: Path,
-    found: Callable[[Ledger, Identity], None],
-    clock: Clock | None,
-    random_bytes: RandomBytes,
-    strict: bool,
-) -> Clock:
-    # Made aside and moved into its place when it is whole: founding can be interrupted.
-    aside = folder / "ledger.new"
-    shutil.rmtree(aside, ignore_errors=True)
-    with EmbeddedLedger.create(
-        aside, CONTRACTS, clock=clock, random_bytes=random_bytes, strict=strict
-    ) as ledger:
-        found(ledger, ledger.enrol(OPERATOR, FRONTEND_MEMBER))
-        used = ledger.clock
-    aside.rename(folder / "ledger")
-    sync_folder(folder)
-    return used
-
-
-def _initialise(ledger: Ledger, member: Identity, parameters: InitParameters) -> None:
-    """Calls `init`, unless an earlier try of the same front-end came as far as that."""
-    contract = Gateway(ledger, member).network("udl").contract("udl")
-    raw = contract.evaluate("get", state.NETWORK.encode())
-    if raw == b"null":
-        contract.submit("init", encode_record(parameters))
-        return
-    known = decode_record(raw, NetworkRecord).parameters
-    if msgspec.structs.replace(parameters, nonce=known.nonce) != known:
-        raise LedgerError(
-            "the network was initialised before, with other keys",
-            hint="Go on with the data folder that it was initialised from",
-        )
-
-
-@contextmanager
-def _fabric(
-    place: _FabricPlace, clock: Clock | None, random_bytes: RandomBytes
-) -> Iterator[FabricLedger]:
-    ledger = _connect(place, clock, random_bytes)
-    try:
-        yield ledger
-    finally:
-        ledger.close()
-
-
-def _open_ledger(
-    folder: Path, clock: Clock | None, random_bytes: RandomBytes, strict: bool
-) -> Ledger:
-    try:
-        raw = (folder / FABRIC_FILE).read_bytes()
-    except FileNotFoundError:
-        return EmbeddedLedger.open(
-            folder / "ledger",
-            CONTRACTS,
-            clock=clock or SystemClock(),
-            random_bytes=random_bytes,
-            strict=strict,
-        )
-    try:
-        place = msgspec.json.decode(raw, type=_FabricPlace)
-    except msgspec.DecodeError as problem:
-        raise StoreCorrupted(f"{folder / FABRIC_FILE} cannot be read: {problem}") from problem
-    return _connect(place, clock, random_bytes)
-
-
-def _connect(place: _FabricPlace, clock: Clock | None, random_bytes: RandomBytes) -> FabricLedger:
-    try:
-        # Not installed with plain `ufmi`, and not needed by the embedded ledger.
-        from ufmi.ledger.fabric import FabricLedger
-    except ImportError as problem:
-        raise LedgerError(
-            f"the packages for Fabric are missing: {problem}", hint="Install ufmi[fabric]"
-        ) from problem
-    return FabricLedger(Path(place.connection), place.msp, clock=clock, random_bytes=random_bytes)
-
-
-def _take_clock(ledger: Ledger) -> None:
-    """Gives a ledger that was founded on a controlled clock one that goes on from its end."""
-    record = _network_of(ledger)
-    if record is not None and record.parameters.clock == "controlled":
-        network = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER)).network("udl")
-        ledger.clock = ControlledClock(network.newest_time("udl"))
-
-
-def _network_of(ledger: Ledger) -> NetworkRecord | None:
-    network = Gateway(ledger, ledger.identity(OPERATOR, FRONTEND_MEMBER)).network("udl")
-    raw = network.contract("udl").evaluate("get", state.NETWORK.encode())
-    return None if raw == b"null" else decode_record(raw, NetworkRecord)

@@ -15,7 +15,7 @@ from ufmi.backup import FILES_MAX, MANIFEST, MANIFEST_DIGEST, Copied, Hashing, M
 from ufmi.errors import BackupDamaged, StorageFailed, UsageError
 from ufmi.system import sync_folder
 
-_TOPS = ("frontend", "keys", "ledger")
+_TOPS = ("frontend", "keys", "snapshots", "ledger")
 _RESTORING = "restoring"
 _MANIFEST_BYTES_MAX = 512 * 1024 * 1024
 _NAME_MAX = 1_000

@@ -9,94 +9,83 @@ from __future__ import annotations
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from chaincode.csrb import lifecycle
+from chaincode.csrb import forms, keys
+from chaincode.csrb.lifecycle import Lives
 from chaincode.csrb.records import (
+    REPLACED_MAX,
+    START,
     Anchor,
+    Correction,
     Fault,
     Object,
     Parameters,
     Progress,
     Report,
     Snapshot,
+    Totals,
 )
 from ufmi.contract import Context, Contract, encode_record, evaluate, submit
-from ufmi.errors import ContractFailure
+from ufmi.errors import CallerNotAllowed, ContractFailure
 
-SNAPSHOTS_MAX = 2_000
-ANCHORS_MAX = 1_000
-FAULTS_MAX = 500
 EVENT_REPORTED = "reported"
-PARAMETERS = "parameters"
 
 _parameters = msgspec.json.Decoder(Parameters)
 _report = msgspec.json.Decoder(Report)
 
 
-def progress_key(channel: str) -> str:
-    return f"progress/{channel}"
-
-
-def anchor_key(channel: str, number: int) -> str:
-    return f"anchor/{channel}/{number:012d}"
-
-
-def object_key(id: str) -> str:
-    return f"object/{id}"
-
-
-def snapshot_key(id: str, version: int) -> str:
-    return f"snapshot/{id}/{version:06d}"
-
-
-def fault_key(fault: Fault) -> str:
-    source = fault.source
-    return f"fault/{source.channel}/{source.block:012d}/{source.transaction}/{source.line:04d}"
-
-
 class CsrbContract(Contract):
-    """Headers and hashes of report objects, their life cycle, block anchors, exceptions."""
+    """Headers and hashes of report objects, their life cycle, block anchors, exceptions.
+
+    `init` and `report` are all that writes.
+    """
 
     name = "csrb"
-    SOURCES = ("ufmi.errors",)
+    SOURCES = ("ufmi.crypto", "ufmi.errors")
 
     @submit
     def init(self, context: Context, parameters: bytes) -> bytes:
         """Founds the channel: JSON of `Parameters`. Once."""
-        context.declare((), (PARAMETERS,))
-        if context.get(PARAMETERS, Parameters) is not None:
+        context.declare((), (keys.PARAMETERS,))
+        if context.get(keys.PARAMETERS, Parameters) is not None:
             raise ContractFailure("the channel is initialised already")
         read = _read(_parameters, parameters, "the parameters")
-        if not read.relays or len(set(read.relays)) != len(read.relays):
-            raise ContractFailure("needs different certificates of relays")
-        context.put(PARAMETERS, read)
+        forms.check_parameters(read)
+        context.put(keys.PARAMETERS, read)
         return b""
 
     @submit
     def report(self, context: Context, raw: bytes) -> bytes:
         """Takes a report (JSON of `Report`) that begins where the last one of its channel ended.
 
+        Returns where it ends, and emits [channel, block, index, snapshots, exceptions].
+
         Raises:
-            ContractFailure: it does not, or the life cycle of an object forbids a snapshot.
+            CallerNotAllowed: the caller is no relay.
+            ContractFailure: it does not begin there, or the life cycle of an object forbids a
+                snapshot. Nothing of it is taken then.
         """
         report = _read(_report, raw, "the report")
-        _check_sizes(report)
+        forms.check_report(report)
         _declare(context, report)
         _check_caller(context)
-        key = progress_key(report.channel)
-        known = context.get(key, Progress) or Progress(0, 0, "")
+        key = keys.progress(report.channel)
+        known = context.get(key, Progress) or START
         if known != report.begin:
             raise ContractFailure(
-                f"{report.channel} is reported up to block {known.block}, snapshot {known.index}",
+                f"{report.channel} is reported up to block {known.block}, place {known.index}",
                 hint="Go on from there; perhaps another relay was faster",
             )
-        _check_anchors(report)
+        forms.check_order(report)
         for anchor in report.anchors:
-            context.put(anchor_key(report.channel, anchor.number), anchor)
-        lifecycle.apply(context, report.snapshots, object_key, snapshot_key)
+            context.put(keys.anchor(report.channel, anchor.number), anchor)
+        _take(context, report.snapshots)
         for fault in report.faults:
-            context.put(fault_key(fault), fault)
+            context.put(keys.fault(fault), fault)
+        _correct(context, report)
         context.put(key, report.end)
+        _count(context, report)
         counts = (report.end.block, report.end.index, len(report.snapshots), len(report.faults))
         context.emit(EVENT_REPORTED, encode_record((report.channel, *counts)))
         return encode_record(report.end)
@@ -104,8 +93,37 @@ class CsrbContract(Contract):
     @evaluate
     def progress(self, context: Context, channel: bytes) -> bytes:
         """How far a channel has been reported, as JSON."""
-        found = context.get(progress_key(channel.decode()), Progress)
-        return encode_record(found or Progress(0, 0, ""))
+        found = context.get(keys.progress(channel.decode()), Progress)
+        return encode_record(found or START)
+
+    @evaluate
+    def object(self, context: Context, id: bytes) -> bytes:
+        """An object over its life, as JSON; `null` if there is none."""
+        return self.get(context, keys.object(id.decode()).encode())
+
+    @evaluate
+    def snapshot(self, context: Context, id: bytes, version: bytes) -> bytes:
+        """A version of an object, as JSON; `null` if there is none."""
+        return self.get(context, keys.snapshot(id.decode(), int(version)).encode())
+
+    @evaluate
+    def snapshots(self, context: Context, id: bytes, start: bytes = b"0") -> bytes:
+        """An object's versions from `start` on: a JSON list of [key, snapshot], at most 1000."""
+        prefix = keys.snapshots(id.decode())
+        first = keys.snapshot(id.decode(), int(start))
+        return self.scan(context, first.encode(), keys.after(prefix).encode())
+
+    @evaluate
+    def exceptions(
+        self, context: Context, owner: bytes, after: bytes = b"", limit: bytes = b"1000"
+    ) -> bytes:
+        """The exception log of an owner (empty: of all) after a key: a JSON list of [key, fault].
+
+        At most 1000; ask on with the last key.
+        """
+        prefix = keys.faults(owner.decode())
+        start = after.decode() + "\x00" if after else prefix
+        return self.scan(context, start.encode(), keys.after(prefix).encode(), limit)
 
     @evaluate
     def get(self, context: Context, key: bytes) -> bytes:
@@ -136,56 +154,77 @@ _Kind = TypeVar("_Kind")
 def _read(decoder: msgspec.json.Decoder[_Kind], raw: bytes, what: str) -> _Kind:
     try:
         return decoder.decode(raw)
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ContractFailure(f"{what} cannot be read: {problem}") from problem
 
 
-def _check_sizes(report: Report) -> None:
-    for name, items, most in (
-        ("snapshots", report.snapshots, SNAPSHOTS_MAX),
-        ("anchors", report.anchors, ANCHORS_MAX),
-        ("exceptions", report.faults, FAULTS_MAX),
-    ):
-        if len(items) > most:
-            raise ContractFailure(f"more than {most} {name} in one report")
-
-
 def _declare(context: Context, report: Report) -> None:
-    writes = [progress_key(report.channel)]
-    writes += [anchor_key(report.channel, anchor.number) for anchor in report.anchors]
+    writes = [keys.progress(report.channel), keys.totals(report.channel)]
+    writes += [keys.anchor(report.channel, anchor.number) for anchor in report.anchors]
     for snapshot in report.snapshots:
-        writes += (object_key(snapshot.id), snapshot_key(snapshot.id, snapshot.version))
-    writes += [fault_key(fault) for fault in report.faults]
-    context.declare((PARAMETERS,), writes)
+        writes += (keys.object(snapshot.id), keys.snapshot(snapshot.id, snapshot.version))
+    writes += [keys.fault(fault) for fault in report.faults]
+    writes += [_corrected_key(report, one) for one in report.corrections]
+    context.declare((keys.PARAMETERS,), writes)
+
+
+def _corrected_key(report: Report, one: Correction) -> str:
+    return keys.fault_at(one.owner, report.channel, one.block, one.place)
 
 
 def _check_caller(context: Context) -> None:
-    parameters = context.get(PARAMETERS, Parameters)
+    parameters = context.get(keys.PARAMETERS, Parameters)
     if parameters is None:
         raise ContractFailure("the channel is not initialised", hint="Call init first")
     caller = context.caller
     if caller.msp != parameters.relay_msp or caller.fingerprint not in parameters.relays:
-        raise ContractFailure("only a relay named at init may report")
+        raise CallerNotAllowed("only a relay named at init may report")
 
 
-def _check_anchors(report: Report) -> None:
-    """The blocks from begin to end, each on the one before it; sources lie within them."""
-    begin, end = report.begin, report.end
-    numbers = [anchor.number for anchor in report.anchors]
-    if numbers != list(range(begin.block, end.block)):
-        raise ContractFailure("the anchors are not the blocks from begin to end")
-    previous = begin.hash
-    for anchor in report.anchors:
-        if anchor.number and anchor.previous != previous:
-            raise ContractFailure(f"block {anchor.number} does not follow the one before it")
-        previous = anchor.hash
-    if end.hash != previous or (end.block, end.index) < (begin.block, begin.index):
-        raise ContractFailure("the end does not follow from the anchors")
-    sources = [one.source for one in report.snapshots] + [one.source for one in report.faults]
-    for source in sources:
-        inside = begin.block <= source.block <= end.block and source.channel == report.channel
-        if not inside or (source.block == end.block and not end.index):
-            raise ContractFailure(f"a source is block {source.block}, which is not reported here")
+def _take(context: Context, snapshots: tuple[Snapshot, ...]) -> None:
+    """Takes snapshots in order. Raises ContractFailure where a life cycle forbids one."""
+    lives = Lives()
+    for one in snapshots:
+        key = keys.object(one.id)
+        known = context.get(key, Object)
+        changed = lives.follow(known, one.id, one.type, one.owner, one.version, one.operation)
+        place = keys.snapshot(one.id, one.version)
+        before = context.get(place, Snapshot)
+        if before is not None:
+            if len(before.replaced) >= REPLACED_MAX:
+                raise ContractFailure(f"{one.name} was overwritten {REPLACED_MAX} times")
+            one = replace(one, replaced=(*before.replaced, before.hash))
+        context.put(place, one)
+        if changed != known:
+            context.put(key, changed)
+    lives.finish()
+
+
+def _correct(context: Context, report: Report) -> None:
+    """Marks exceptions that a snapshot of their owner in this report puts right."""
+    owners = {snapshot.name: snapshot.owner for snapshot in report.snapshots}
+    for one in report.corrections:
+        key = _corrected_key(report, one)
+        fault = context.get(key, Fault)
+        if fault is None or fault.corrected:
+            raise ContractFailure(
+                f"there is no open exception of {one.owner} at block {one.block}, place {one.place}"
+            )
+        if owners.get(one.by) != one.owner:
+            raise ContractFailure(f"{one.by} is no snapshot of {one.owner} in this report")
+        context.put(key, replace(fault, corrected=one.by))
+
+
+def _count(context: Context, report: Report) -> None:
+    key = keys.totals(report.channel)
+    known = context.get(key, Totals) or Totals()
+    found = Totals(
+        reports=known.reports + 1,
+        snapshots=known.snapshots + len(report.snapshots),
+        exceptions=known.exceptions + len(report.faults),
+        corrected=known.corrected + len(report.corrections),
+    )
+    context.put(key, found)
 
 
 __all__ = ["Anchor", "CsrbContract", "Object", "Snapshot"]

@@ -5,7 +5,13 @@ from __future__ import annotations
 import msgspec
 
 OBJECT_ID_MAX = 128
+OWNER_MAX = 64
 LOCATION_MAX = 512
+SEALS_MAX = 16
+ERRORS_MAX = 100
+ERROR_MAX = 512  # characters
+REPLACED_MAX = 1_000
+VERSIONS_MAX = 999_999
 OPERATIONS = ("create", "update", "overwrite", "delete")
 TYPES = (
     "subject", "account", "product", "transactionreport", "registration", "settlement",
@@ -23,7 +29,9 @@ class Parameters(Record, frozen=True):
     nonce: str
     relay_msp: str
     relays: tuple[str, ...]  # SHA-256 of the X.509 certificates (DER) that may report, hex
+    seal_keys: tuple[str, ...]  # SM2 public keys with which relays seal, hex
     regulator_msp: str
+    regulator_key: str  # SM2 public key to which what is private is enveloped, hex
     v: int = 1
 
 
@@ -34,6 +42,7 @@ class Source(Record, frozen=True):
     block: int
     transaction: str
     line: int  # by its place in the transaction, from 0
+    place: int = 0  # among all that its block brings, snapshots and exceptions, from 0
 
 
 class Snapshot(Record, frozen=True):
@@ -45,7 +54,8 @@ class Snapshot(Record, frozen=True):
     operation: str
     timestamp: int  # UNIX seconds, of the business operation
     hash: str  # SM3 of the stored bytes
-    size: int
+    content: str  # SM3 of the canonical form without seal, which whoever recomputes it gets too
+    size: int  # of the stored bytes
     location: str  # key in the object store
     owner: str  # who reports it: an institution, or UFMI
     seals: tuple[str, ...]  # public keys that sealed it, hex
@@ -53,6 +63,11 @@ class Snapshot(Record, frozen=True):
     source: Source
     replaced: tuple[str, ...] = ()  # hashes of what stood here before an overwrite
     v: int = 1
+
+    @property
+    def name(self) -> str:
+        """As references name it."""
+        return f"{self.id}/{self.version}"
 
 
 class Object(Record, frozen=True):
@@ -71,7 +86,8 @@ class Anchor(Record, frozen=True):
 
     number: int
     hash: str
-    previous: str
+    previous: str  # hash of the block before it; empty for block 0
+    v: int = 1
 
 
 class Fault(Record, frozen=True):
@@ -80,18 +96,43 @@ class Fault(Record, frozen=True):
     source: Source
     id: str
     type: str
+    version: int
+    operation: str
     owner: str
+    content: str  # SM3 of the canonical form of what was not taken, or empty where it has none
     errors: tuple[str, ...]  # pointer, code and words of each
     corrected: str = ""  # objectId/version that put it right
     v: int = 1
 
 
+class Correction(Record, frozen=True):
+    """Says that a snapshot puts right what stands in the exception log."""
+
+    owner: str
+    block: int  # of the exception's source
+    place: int
+    by: str  # objectId/version, a snapshot of the same owner in the same report
+
+
 class Progress(Record, frozen=True):
-    """How far a channel has been reported: all snapshots of all blocks before this place."""
+    """How far a channel has been reported: all that its blocks bring before this place."""
 
     block: int  # the next block
-    index: int  # how many of its snapshots are there already
-    hash: str  # of the block before it, hex
+    index: int  # how much of what it brings is there already
+    hash: str  # of the block before it, hex; empty for block 0
+    v: int = 1
+
+
+START = Progress(0, 0, "")
+
+
+class Totals(Record, frozen=True):
+    """How much was reported of a channel altogether."""
+
+    reports: int = 0
+    snapshots: int = 0
+    exceptions: int = 0
+    corrected: int = 0
     v: int = 1
 
 
@@ -104,3 +145,4 @@ class Report(Record, frozen=True):
     anchors: tuple[Anchor, ...]
     snapshots: tuple[Snapshot, ...]
     faults: tuple[Fault, ...] = ()
+    corrections: tuple[Correction, ...] = ()

@@ -14,11 +14,12 @@ from rich.markup import escape
 
 from ufmi.cli.common import DATA_DEFAULT, AsJson, Data, fail, guarded
 from ufmi.cli.output import out, print_json
+from ufmi.datafolder import workers
 from ufmi.ledger.embedded import EmbeddedLedger
 from ufmi.ledger.embedded.topology import OPERATOR
 from ufmi.ledger.embedded.verify import verify_channel
 from ufmi.ledger.profile import write_connection
-from ufmi.node import CONTRACTS, FABRIC_FILE, FRONTEND_MEMBER
+from ufmi.node import CONTRACTS, FABRIC_FILE
 from ufmi.system import write_file
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def serve(
         _embedded(data) as ledger,
         serving.Server(ledger, host, port) as server,
     ):
-        members = {OPERATOR: [FRONTEND_MEMBER]}
+        members = {OPERATOR: workers(ledger)}
         write_connection(serving.layout(ledger, server.places), connection, members)
         _show_served(server.places, connection, as_json)
         stopped.wait()

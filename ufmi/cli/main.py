@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from ufmi import crypto
-from ufmi.cli import documents, keys, operations, receipts, show
+from ufmi.cli import documents, keys, operations, receipts, relay, show
 from ufmi.cli import ledger as ledger_commands
 from ufmi.cli import network as network_commands
 from ufmi.cli import search as search_commands
@@ -55,6 +55,7 @@ app.add_typer(show.app, name="show")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(network_commands.app, name="network")
 app.add_typer(receipts.app, name="receipt")
+app.add_typer(relay.app, name="relay")
 operations.add_to(app)
 app.add_typer(documents.app, name="documents")
 app.command()(guarded(search_commands.search))

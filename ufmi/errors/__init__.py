@@ -28,6 +28,7 @@ UfmiError
 │   ├── AccessDenied         4005   unknown organisation, bad certificate or signature
 │   ├── PolicyError          4006   an endorsement policy cannot be read or met
 │   ├── BackupDamaged        4007   a backup is damaged, or is none
+│   ├── BlockNotProven       4008   a block is not what the channel's orderers signed
 │   ├── EvaluateError        4010   a query failed
 │   ├── EndorseError         4011   the contract or the endorsers refused the proposal
 │   ├── SubmitError          4012   the orderer refused the transaction
@@ -244,6 +245,11 @@ class PolicyError(LedgerError):
 class BackupDamaged(LedgerError):
     code = "UFMI-4007"
     hint_default = "Take another backup; this one cannot be trusted"
+
+
+class BlockNotProven(LedgerError):
+    code = "UFMI-4008"
+    hint_default = "Ask another peer for the block; the one that gave it may lie"
 
 
 class EvaluateError(LedgerError):

@@ -38,6 +38,11 @@ class Connection:
         except ValueError as problem:
             raise LedgerError(f"the profile in {folder} cannot be read: {problem}") from problem
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that the profile tells of."""
+        return tuple(self._profile.get("channels", {}))
+
     def peer(self, msp: str) -> Endpoint:
         """The first peer of an organisation, by its MSP id. Raises NotFound."""
         for organisation in self._profile.get("organizations", {}).values():

@@ -39,6 +39,12 @@ class Topology(msgspec.Struct, frozen=True):
 
 
 OPERATOR, MARKET, BANK = "OperatorMSP", "MarketMSP", "BankMSP"
+REGULATOR = "RegulatorMSP"
 
-# The business channel of UFMI.
-DEFAULT = Topology({"udl": Channel((OPERATOR, MARKET, BANK), {"udl": MAJORITY})})
+# The business channel of UFMI, and the regulatory channel beside it.
+DEFAULT = Topology(
+    {
+        "udl": Channel((OPERATOR, MARKET, BANK), {"udl": MAJORITY}),
+        "csrb": Channel((OPERATOR, REGULATOR), {"csrb": MAJORITY}),
+    }
+)
