@@ -60,9 +60,9 @@ from ufmi.protocol.records import (
     Withdrawal,
 )
 from ufmi.protocol.records import Network as NetworkRecord
-from ufmi.regulatory import csrb
-from ufmi.regulatory.opening import open_relay
-from ufmi.regulatory.relay import Relay
+from ufmi.relay import csrb
+from ufmi.relay.opening import open_relay
+from ufmi.relay.relay import Relay
 from ufmi.system import Clock, RandomBytes, write_file
 
 __all__ = [

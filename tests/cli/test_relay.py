@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from chaincode.csrb.records import START, Fault, Progress, Report, Source
 from ufmi.node import Node
-from ufmi.regulatory.opening import open_csrb
+from ufmi.relay.opening import open_csrb
 
 from .command import good, ufmi, wrong
 
@@ -62,7 +62,7 @@ def test_it_runs_until_it_is_told_to_stop(copy: Path) -> None:
     arguments = ["relay", "run", "--json", "--metrics", "127.0.0.1:0", "--data", str(copy)]
     code = (
         "from prometheus_client import start_http_server as real\n"
-        "import ufmi.regulatory.metrics as m\n"
+        "import ufmi.relay.metrics as m\n"
         "def told(port, host, registry):\n"
         "    server, thread = real(port, host, registry)\n"
         "    print(server.server_port, flush=True)\n"

@@ -21,11 +21,11 @@ from tests.frontend.town import Town
 from tests.relay.office import trade
 from ufmi.ledger.gateway import Commit, Contract, Proposal, Transaction
 from ufmi.node import Node
-from ufmi.regulatory import fold
-from ufmi.regulatory.opening import open_relay
-from ufmi.regulatory.past import Past
-from ufmi.regulatory.queue import Limits
 from ufmi.regulatory.store import Folder
+from ufmi.relay import fold
+from ufmi.relay.opening import open_relay
+from ufmi.relay.past import Past
+from ufmi.relay.queue import Limits
 
 
 class Points:

@@ -14,9 +14,9 @@ from ufmi.crypto.envelope import open_envelope
 from ufmi.ledger.embedded.verify import verify_channel
 from ufmi.node import Node
 from ufmi.regulatory import read, signed_bytes, verify_seals
-from ufmi.regulatory.csrb import Csrb
-from ufmi.regulatory.opening import SNAPSHOTS, builders, open_csrb
 from ufmi.regulatory.store import open_store
+from ufmi.relay.csrb import Csrb
+from ufmi.relay.opening import SNAPSHOTS, builders, open_csrb
 
 # A snapshot as it must be, whoever reports it and whenever.
 Expected = tuple[str, int, str, Source, str]

@@ -15,10 +15,10 @@ from ufmi.crypto import Signer, Sm2PrivateKey, sm3
 from ufmi.ledger import Block
 from ufmi.node import Node
 from ufmi.regulatory import Object, create, delete, overwrite, seal, update
-from ufmi.regulatory.csrb import Csrb
-from ufmi.regulatory.examine import CHAIN_MAX, units
-from ufmi.regulatory.opening import open_csrb, open_relay
-from ufmi.regulatory.queue import Limits
+from ufmi.relay.csrb import Csrb
+from ufmi.relay.examine import CHAIN_MAX, units
+from ufmi.relay.opening import open_csrb, open_relay
+from ufmi.relay.queue import Limits
 
 EXAMPLE = json.loads(
     (Path(__file__).parent.parent / "regulatory/examples/01-subject-operator.json").read_text()

@@ -25,14 +25,14 @@ from ufmi.ledger import Network
 from ufmi.ledger.blocks import Block
 from ufmi.ledger.embedded import EmbeddedLedger, topology
 from ufmi.node import Node
-from ufmi.regulatory import csrb as csrb_module
-from ufmi.regulatory import fold, relay
-from ufmi.regulatory.csrb import Csrb
-from ufmi.regulatory.opening import SNAPSHOTS, open_csrb, open_relay
-from ufmi.regulatory.past import Past
-from ufmi.regulatory.queue import Limits
-from ufmi.regulatory.relay import Relay
 from ufmi.regulatory.store import open_store
+from ufmi.relay import csrb as csrb_module
+from ufmi.relay import fold, relay
+from ufmi.relay.csrb import Csrb
+from ufmi.relay.opening import SNAPSHOTS, open_csrb, open_relay
+from ufmi.relay.past import Past
+from ufmi.relay.queue import Limits
+from ufmi.relay.relay import Relay
 from ufmi.restore import restore
 
 from .office import assert_ledger, assert_reported, progress, trade

@@ -18,10 +18,10 @@ from ufmi.cli.output import out, print_json
 from ufmi.datafolder import Ledger, has_ledger, open_ledger, take_clock
 from ufmi.errors import NotFound
 from ufmi.ledger import Gateway
-from ufmi.regulatory.csrb import Csrb, relay_identity
-from ufmi.regulatory.opening import open_csrb, open_relay
-from ufmi.regulatory.relay import Relay, Status
 from ufmi.regulatory.store import open_store
+from ufmi.relay.csrb import Csrb, relay_identity
+from ufmi.relay.opening import open_csrb, open_relay
+from ufmi.relay.relay import Relay, Status
 
 app = typer.Typer(help="Report to the regulatory channel.", no_args_is_help=True)
 
@@ -93,7 +93,7 @@ def _answer_prometheus(relay: Relay, listen: str) -> None:
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         fail(f"{listen!r} is not HOST:PORT", 2)
     try:
-        from ufmi.regulatory.metrics import Metrics
+        from ufmi.relay.metrics import Metrics
     except ImportError as problem:
         fail(f"figures need the extra `fabric` ({problem}): pip install 'ufmi[fabric]'", 2)
     Metrics(relay).serve(host, int(port))

@@ -12,15 +12,16 @@ from typing import Literal
 
 from ufmi.crypto import Signer, Sm2PublicKey
 from ufmi.datafolder import Ledger
-from ufmi.errors import LedgerError
+from ufmi.errors import InvalidField, LedgerError
+from ufmi.frontend.documents import Documents
 from ufmi.ledger import Gateway
-from ufmi.regulatory.bodies import Bodies, Store
 from ufmi.regulatory.builders import Builder
-from ufmi.regulatory.csrb import CHANNEL, Csrb, relay_identity, relay_key
-from ufmi.regulatory.fold import MakeBuilder
-from ufmi.regulatory.queue import Limits
-from ufmi.regulatory.relay import Relay
 from ufmi.regulatory.store import open_store
+from ufmi.relay.bodies import Bodies, Store
+from ufmi.relay.csrb import CHANNEL, Csrb, relay_identity, relay_key
+from ufmi.relay.fold import MakeBuilder
+from ufmi.relay.queue import Limits
+from ufmi.relay.relay import Relay
 from ufmi.system import RandomBytes
 
 FOLDER, SNAPSHOTS = "relay", "snapshots"
@@ -80,13 +81,16 @@ def open_relay(
 
 def builders(data: Path) -> MakeBuilder:
     """Makes builders that read the documents of a data folder's front-end."""
-    folder = data / "frontend" / "documents"
+    kept = Documents(data / "frontend" / "documents")
 
     def document(digest: str) -> bytes | Literal["erased"] | None:
         try:
-            return (folder / digest).read_bytes()
-        except OSError:
-            return None
+            text = kept.get(digest)
+            if text is not None:
+                return text.encode()
+            return "erased" if kept.tombstone(digest) else None
+        except InvalidField:
+            return None  # a message may name what no document can have
 
     def make(checkpoint: bytes | None) -> Builder:
         if checkpoint is None:

@@ -16,7 +16,7 @@ from chaincode.csrb.records import (
     Snapshot,
 )
 from ufmi.contract import encode_record
-from ufmi.regulatory.examine import Item, Unit
+from ufmi.relay.examine import Item, Unit
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from chaincode.csrb.records import Anchor, Progress
 from ufmi.errors import UfmiError
 from ufmi.ledger import Block
 from ufmi.ledger.orderers import BlockVerifier
-from ufmi.regulatory.examine import Draft, examine, units
-from ufmi.regulatory.past import Past, Place
-from ufmi.regulatory.queue import Queue
+from ufmi.relay.examine import Draft, examine, units
+from ufmi.relay.past import Past, Place
+from ufmi.relay.queue import Queue
 
 # A checkpoint holds the builder's whole state, so it is written only so often.
 SAVE_BLOCKS = 500

@@ -29,10 +29,10 @@ from ufmi.crypto import sm3_hex
 from ufmi.errors import ContractFailure, InvalidSeal, MalformedObject, UfmiError
 from ufmi.regulatory.checks import check, errors
 from ufmi.regulatory.merging import merged_body
-from ufmi.regulatory.past import Past
 from ufmi.regulatory.seals import SEALS_MAX, signed_bytes, verify_seals
 from ufmi.regulatory.snapshots import is_full
 from ufmi.regulatory.text import SNAPSHOT_BYTES_MAX, Object, canonical
+from ufmi.relay.past import Past
 
 # How many versions one overwrite may go through: it has to fit into one report.
 CHAIN_MAX = 200

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from chaincode.csrb.records import Snapshot
 from ufmi.crypto import Signer, Sm2PublicKey
 from ufmi.crypto.envelope import seal_envelope
-from ufmi.regulatory.examine import Item
 from ufmi.regulatory.seals import seal
 from ufmi.regulatory.store import key_of
 from ufmi.regulatory.text import canonical
+from ufmi.relay.examine import Item
 
 _THREADS = 8
 RandomBytes = Callable[[int], bytes]

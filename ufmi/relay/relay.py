@@ -16,11 +16,11 @@ import structlog
 from chaincode.csrb.records import Progress, Report
 from ufmi.errors import LedgerError, UfmiError
 from ufmi.ledger import Block, Network
-from ufmi.regulatory.bodies import Bodies
-from ufmi.regulatory.csrb import Csrb
-from ufmi.regulatory.fold import Fold, MakeBuilder
-from ufmi.regulatory.past import Past
-from ufmi.regulatory.queue import Limits, Queue
+from ufmi.relay.bodies import Bodies
+from ufmi.relay.csrb import Csrb
+from ufmi.relay.fold import Fold, MakeBuilder
+from ufmi.relay.past import Past
+from ufmi.relay.queue import Limits, Queue
 from ufmi.system import FolderLock
 
 # How long a report is tried while peers or orderers are away, with growing pauses.

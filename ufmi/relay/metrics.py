@@ -7,7 +7,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from ufmi.regulatory.relay import Relay, Status
+from ufmi.relay.relay import Relay, Status
 
 _Read = Callable[[Status], float]
 _GAUGES: tuple[tuple[str, str, _Read], ...] = (
