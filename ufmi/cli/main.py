@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from ufmi import crypto
+from ufmi.cli import audit as audit_commands
 from ufmi.cli import documents, keys, operations, receipts, relay, show
 from ufmi.cli import ledger as ledger_commands
 from ufmi.cli import network as network_commands
@@ -56,6 +57,7 @@ app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(network_commands.app, name="network")
 app.add_typer(receipts.app, name="receipt")
 app.add_typer(relay.app, name="relay")
+app.add_typer(audit_commands.app, name="audit")
 operations.add_to(app)
 app.add_typer(documents.app, name="documents")
 app.command()(guarded(search_commands.search))
@@ -129,11 +131,18 @@ def _run(scenario: Scenario, ledger: str, data: Path | None, as_json: bool, stri
     check_ledger(ledger)
     with node_for(scenario, ledger, data, strict) as (node, operators):
         outcome = _with_progress(node, scenario, operators)
+        reports = audit_commands.reported(node)
         if as_json:
-            print_json(as_data(outcome))
+            shown = as_data(outcome)
+            if reports is not None:
+                shown["reports"] = audit_commands.as_data(reports)
+            print_json(shown)
         else:
             show_outcome(outcome)
-    if not outcome.ok:
+            if reports is not None:
+                out.print("\n[bold]Reports to the regulatory channel[/]")
+                audit_commands.show(reports)
+    if not outcome.ok or (reports is not None and not reports.ok):
         raise typer.Exit(1)
 
 
