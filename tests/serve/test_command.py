@@ -30,7 +30,7 @@ from .client import Client
 from .conftest import Served
 from .fabric import Peer, decoded, versions
 
-ORGANISATIONS = ("BankMSP", "MarketMSP", "OperatorMSP")
+ORGANISATIONS = ("BankMSP", "MarketMSP", "OperatorMSP", "RegulatorMSP")
 
 
 @pytest.fixture(scope="session")
@@ -108,11 +108,11 @@ def test_it_serves_until_it_is_told_to_stop(data: Path, number: int) -> None:
 def test_people_are_told_what_is_served_where(data: Path) -> None:
     with running(data, "--listen", "127.0.0.1:0") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(6)]
-        assert [line.split()[2] for line in lines[:3]] == list(ORGANISATIONS)
-        assert "127.0.0.1:" in lines[3]
-        assert lines[4].strip().endswith("connection.json")
-        assert lines[5].strip() == "Stop with Ctrl-C."
+        lines = [process.stdout.readline() for _ in range(7)]
+        assert [line.split()[2] for line in lines[:4]] == list(ORGANISATIONS)
+        assert "127.0.0.1:" in lines[4]
+        assert lines[5].strip().endswith("connection.json")
+        assert lines[6].strip() == "Stop with Ctrl-C."
 
 
 def signed_line(data: Path) -> bytes:
