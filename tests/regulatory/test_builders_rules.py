@@ -53,7 +53,6 @@ def test_a_party_that_is_admitted_again_is_updated(market: Reported) -> None:
 
 def test_measures_against_parties_are_disclosed(market: Reported) -> None:
     before = market.count
-    market.admit_party("NREGUCNBJXXX", "REGULATOR")
     status(market, "PARTY", MATCHER_A, "FROZEN", "NREGUCNBJXXX", tx="same")
     status(market, "PARTY", MATCHER_A, "SUSPENDED", tx="same")
     status(market, "PARTY", MARKET, "HALTED")
