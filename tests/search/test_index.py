@@ -16,6 +16,7 @@ from ufmi import Index, Node
 from ufmi.crypto import sm3_hex
 from ufmi.documents import Document, read
 from ufmi.errors import DocumentErased, NotFound, Refused, SearchError
+from ufmi.frontend import Delivery
 from ufmi.legacy.books import SqliteBook
 from ufmi.protocol import read_line
 from ufmi.protocol.codes import asset_code, user_id
@@ -127,6 +128,8 @@ def test_books_and_registries_may_offer_documents(market: NodeMarket, tmp_path: 
     assert not isinstance(market.books[BANK_A], DocumentBook)
     bank = Bank(node, BANK_A, market.bank.signer, book)
     book.credit("li at bank", "CNY", 0)
+    heard: list[Delivery] = []
+    node.frontend.connect("", heard.append)
     market.books[REGISTRY].credit("li at registry", "600001", 0)
     unified = register(market, "li", person("李明"))
     user = node.user(unified)
@@ -137,6 +140,15 @@ def test_books_and_registries_may_offer_documents(market: NodeMarket, tmp_path: 
     raw = node.frontend.documents.read(record.bank_document)
     assert read(raw).kind == "account"
     assert read_line(book.answer((BROKER_A, "x1.x1-li"))).documents == (raw,)
+    # It reaches the broker who asked (7.5.1.5.1); the person's own goes to nobody else.
+    beside = {
+        (one.to, one.text.split("(")[0]): one.line.documents
+        for one in heard
+        if one.line is not None
+    }
+    assert beside[BROKER_A, "X1.bank"] == (raw,)
+    assert beside[BANK_A, "X1"] == beside[REGISTRY, "X1"] == ()
+    node.frontend.disconnect("", heard.append)
     with Index(node) as index:
         assert ids(index, where=["account_number=li at bank"]) == [unified]
     # A user whom the bank does not know has no document there.

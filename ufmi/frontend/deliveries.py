@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -82,6 +82,34 @@ def deliveries(message: Message, line: Line, result: Result, block: int) -> list
         if not result.repeated or party == message.sender:
             sent.append(Delivery(party, answer.text(), block))
     return sent
+
+
+# Fields that name a document by its digest.
+_DOCUMENT_FIELDS = ("document", "bank_document", "registry_document")
+
+
+def named_documents(message: Message) -> list[str]:
+    """Digests of the documents that a message names."""
+    named = [str(getattr(message, name, "")) for name in _DOCUMENT_FIELDS]
+    return [digest for digest in named if digest]
+
+
+def with_documents(
+    sent: list[Delivery], message: Message, get: Callable[[str], str | None]
+) -> list[Delivery]:
+    """The same with the documents of an answer beside the forwarded line (7.5.1.5.1, 8.5.1.5.1).
+
+    They go to whoever asked. A broker's own document about a person is not sent on to others.
+    """
+    if not hasattr(message, "answered"):
+        return sent
+    found = tuple([one for digest in named_documents(message) if (one := get(digest)) is not None])
+    if not found:
+        return sent
+    return [
+        replace(one, line=Line(one.line.text, one.line.signature, found)) if one.line else one
+        for one in sent
+    ]
 
 
 def deliveries_of(block: Block) -> list[Delivery]:

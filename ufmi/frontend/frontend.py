@@ -17,7 +17,7 @@ from ufmi.crypto import Signer
 from ufmi.errors import Backpressure, FrontendError, Refused, SetAside
 from ufmi.frontend import intake
 from ufmi.frontend.batches import LINES_MAX, Executed, Queued
-from ufmi.frontend.deliveries import deliveries, executed_lines
+from ufmi.frontend.deliveries import deliveries, executed_lines, with_documents
 from ufmi.frontend.dispatch import Dispatcher
 from ufmi.frontend.documents import Documents
 from ufmi.frontend.expiry import Expirer, deadline_of, open_deadlines
@@ -270,7 +270,9 @@ class Frontend:
         if deadline is not None:
             self._expirer.add(deadline)
         if self._outbox.connected:
-            self._outbox.put(deliveries(item.message, item.signed, outcome.result, outcome.block))
+            message = item.message
+            sent = deliveries(message, item.signed, outcome.result, outcome.block)
+            self._outbox.put(with_documents(sent, message, self.documents.get))
         self._finish(item.entry.number, outcome.block)
         item.done.set_result(outcome)
 

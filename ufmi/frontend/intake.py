@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 
 from ufmi.crypto import Signed, sm3_hex, verify_many
 from ufmi.errors import DocumentErased
+from ufmi.frontend.deliveries import named_documents
 from ufmi.frontend.documents import KEPT_BYTES_MAX, Documents
 from ufmi.frontend.view import LedgerView
 from ufmi.protocol import Code, Line, Message, Result, Role, SignedMessage, message_of
@@ -94,9 +95,9 @@ def _check_one(
 
 def documents_fit(line: Line, message: Message) -> bool:
     """Whether every document beside a text is one that the text names by its digest."""
-    named = getattr(message, "document", "")
+    named = named_documents(message)
     try:
-        return all(sm3_hex(document.encode()) == named for document in line.documents)
+        return all(sm3_hex(document.encode()) in named for document in line.documents)
     except UnicodeEncodeError:
         return False
 

@@ -119,11 +119,13 @@ class Bank(Institution):
         user = self.node.user(x2.unified)
         accounts = user.accounts if user else ()
         account = next((one for one in accounts if one.broker == x2.ag), None)
+        at_bank = account.bank_user if account else "?"
+        digest, documents = offered(self.book if account else None, at_bank, x2.unified)
         self.reply(
             (x2.ag, f"x2.{x2.tx}"),
             X2Bank(
                 tx=x2.tx,
-                bank_user=account.bank_user if account else "?",
+                bank_user=at_bank,
                 network=self.node.network,
                 sender=self.id,
                 valid_until=self.valid_until(),
@@ -132,8 +134,9 @@ class Bank(Institution):
                 accepted=self.agrees(x2),
                 answered=sm3_hex(x2.text().encode()),
                 addresses=x2.addresses,
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     # -- withdrawals ------------------------------------------------------------------------

@@ -131,6 +131,7 @@ class Registry(Institution):
 
     def _describe_again(self, p2: P2) -> None:
         known = self.assets.get(p2.registry_asset)
+        digest, documents = attached(known.document if known else None)
         self.reply(
             (p2.ag, f"p2.{p2.tx}"),
             P2Registry(
@@ -143,19 +144,22 @@ class Registry(Institution):
                 accepted=known is not None,
                 answered=sm3_hex(p2.text().encode()),
                 name=known.name if known else "unknown",
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _update(self, x2: X2) -> None:
         user = self.node.user(x2.unified)
         accounts = user.accounts if user else ()
         account = next((one for one in accounts if one.broker == x2.ag), None)
+        here = account.registry_user if account else "?"
+        digest, documents = offered(self.book if account else None, here, x2.unified)
         self.reply(
             (x2.ag, f"x2.{x2.tx}"),
             X2Registry(
                 tx=x2.tx,
-                registry_user=account.registry_user if account else "?",
+                registry_user=here,
                 network=self.node.network,
                 sender=self.id,
                 valid_until=self.valid_until(),
@@ -164,8 +168,9 @@ class Registry(Institution):
                 accepted=self.agrees(x2),
                 answered=sm3_hex(x2.text().encode()),
                 addresses=x2.addresses,
-                document="",
+                document=digest,
             ),
+            documents,
         )
 
     def _lock(self, z1: Z1) -> None:
