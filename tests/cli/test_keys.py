@@ -24,6 +24,8 @@ def test_init_founds_a_ledger_with_keys(founded: Path) -> None:
         "operator-1.pem",
         "operator-2.pem",
         "operator-3.pem",
+        "regulator.pem",
+        "relay.pem",
     }
     for path in (founded / "keys").iterdir():
         assert path.stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""`ufmi relay` on the folder that the demonstration left."""
+"""`ufmi relay` on a folder in which much has happened."""
 
 from __future__ import annotations
 
@@ -7,21 +7,36 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from chaincode.csrb.records import START, Fault, Progress, Report, Source
+from ufmi.cli.nodes import operator_keys
 from ufmi.node import Node
 from ufmi.relay.opening import open_csrb
+from ufmi.scenario import read_scenario, run, start_ms
+from ufmi.system import ControlledClock
 
 from .command import good, ufmi, wrong
 
 
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which the demonstration ran and nothing was reported."""
+    folder = tmp_path_factory.mktemp("traded") / "data"
+    scenario = read_scenario(Path(str(files("ufmi.scenario") / "demo.toml")))
+    clock = ControlledClock(start_ms(scenario))
+    with Node.create(folder, clock=clock) as node:
+        assert run(node, scenario, operator_keys(folder)).ok
+    return folder
+
+
 @pytest.fixture
-def copy(played: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(played, tmp_path / "data"))
+def copy(traded: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(traded, tmp_path / "data"))
 
 
 def test_what_waits_is_reported_once(copy: Path) -> None:
