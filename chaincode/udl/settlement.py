@@ -33,12 +33,20 @@ def settle(run: Run, t1: T1) -> tuple[Code, Data]:
         done = _after_fill(run, reference, order, asset)
         run.context.put(state.order(reference.address, reference.number), done)
     data: Data = {"quantity": t1.quantity, "paid": paid}
-    matchers = {one for order in orders for one in (order.publisher, *order.adopters)}
-    if len(matchers) > 1:
-        data["told"] = sorted(matchers - {t1.sender})
+    told = {one for order in orders for one in (order.publisher, *order.adopters)}
+    told |= {_broker(run, reference) for reference in t1.orders}
+    told -= {t1.sender, ""}
+    if told:
+        data["told"] = sorted(told)
     if asset.tracked:
         data["registry"] = asset.registry
     return Code.OK, data
+
+
+def _broker(run: Run, reference: OrderReference) -> str:
+    """With whom the owner registered his address: his broker hears of the settlement too."""
+    address = run.context.get(state.address(reference.address), Address)
+    return address.broker if address is not None else ""
 
 
 def _after_fill(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from msgspec.structs import replace
 
 from chaincode.udl.run import Data, Refusal, Run, effect, proven, require
@@ -111,9 +109,9 @@ def _apply(run: Run, user: User, account: Account, update: Update) -> None:
     for address, key in _added(update):
         known = context.get(state.address(address), Address)
         if known is None:
-            found = Address(address, user.id, Key(key, run.now))
+            found = Address(address, user.id, Key(key, run.now), broker=account.broker)
         else:
-            found = replace(known, removed=False)
+            found = replace(known, removed=False, broker=account.broker)
         context.put(state.address(address), found)
     kept = [one for one in account.addresses if one not in update.remove]
     kept += [address for address, _ in _added(update)]
@@ -207,4 +205,5 @@ def complete(run: Run, message: X2Update) -> tuple[Code, Data]:
         _keep(run, user, changed)
     closed = replace(update, open=False, outcome=str(outcome))
     run.context.put(state.update(message.sender, message.tx), closed)
-    return Code.OK, cast(Data, {"unified": message.unified, "outcome": str(outcome)})
+    data: Data = {"unified": message.unified, "outcome": str(outcome)}
+    return Code.OK, data | {"addresses": sorted(account.addresses)}

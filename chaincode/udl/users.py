@@ -106,10 +106,11 @@ def _take_addresses(run: Run, x1: X1, user: User) -> tuple[str, ...]:
             f"{address} is registered",
         )
         if known is None:
-            record = Address(address, user.id, Key(bind.key, run.now))
+            record = Address(address, user.id, Key(bind.key, run.now), broker=x1.ag)
             run.context.put(state.address(address), record)
-        elif known.removed:
-            run.context.put(state.address(address), replace(known, removed=False))
+        else:
+            again_with = replace(known, removed=False, broker=x1.ag)
+            run.context.put(state.address(address), again_with)
         taken.append(address)
     return tuple(taken)
 

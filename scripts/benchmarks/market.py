@@ -31,6 +31,7 @@ from ufmi.protocol.records import (
 )
 from ufmi.protocol.settlement import T1, Leg
 
+BROKER = "NLOTUSCNBXXX"
 MARKET, MATCHER, BANK, REGISTRY = "MXBJE", "NMATCHCNBXXX", "NHARBOCNBXXX", "NNORTHCNBXXX"
 ASSET = asset_code(REGISTRY, "600001")
 MARK = mark_code(BANK, "CNY")
@@ -113,7 +114,8 @@ class Market:
         for number in range(self.accounts):
             address, public = pretended_address(number)
             self.addresses.append(address)
-            yield state.address(address), Address(address, "L000000001", Key(public, 0))
+            record = Address(address, "L000000001", Key(public, 0), broker=BROKER)
+            yield state.address(address), record
             yield state.cash(address), Cash({MARK: LARGE})
             buys = number % 2 == 0
             if buys:
@@ -121,7 +123,8 @@ class Market:
             yield state.order(address, "o"), self._order_record(buys)
         for trader in self.traders:
             address, public = trader.public_key.address, trader.public_key.to_hex()
-            yield state.address(address), Address(address, "L000000001", Key(public, 0))
+            record = Address(address, "L000000001", Key(public, 0), broker=BROKER)
+            yield state.address(address), record
             yield state.cash(address), Cash({MARK: LARGE})
             yield state.holding(address, ASSET), Holding(LARGE)
 

@@ -121,6 +121,7 @@ class Orders(Value):
 
         settled = [self.orders[one.address, one.number] for one in m.orders]
         told = {who for one in settled for who in (one["publisher"], *one["adopters"])}
+        told |= {self.addresses[one.address].get("broker", "") for one in m.orders} - {""}
         asset = self.assets[m.orders[0].asset]
         registry = asset["registry"] if asset["tracked"] else ""
         data = {"told": sorted(told - {m.sender}), "registry": registry}

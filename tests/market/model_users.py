@@ -66,7 +66,7 @@ class Users(Value):
                 "document": m.document, "bank_document": "", "registry_document": "",
             }  # fmt: skip
             for proof in m.proofs:
-                self._give(unified, proof.bind.key)
+                self._give(unified, proof.bind.key, m.ag)
 
         return Plan(broken, effect, Code.PENDING)
 
@@ -122,10 +122,11 @@ class Users(Value):
                 return {Code.PROOF_INVALID}
         return set()
 
-    def _give(self, unified: str, key: str) -> None:
+    def _give(self, unified: str, key: str, broker: str = "") -> None:
         """An address becomes a user's, or his again; what froze it stays."""
         fresh = {"user": unified, "key": key, "revoked": False, "frozen": False}
-        self.addresses.setdefault(address_of(bytes.fromhex(key)), fresh)["removed"] = False
+        known = self.addresses.setdefault(address_of(bytes.fromhex(key)), fresh)
+        known.update(removed=False, broker=broker)
 
     # -- updates ------------------------------------------------------------------------------
 
@@ -154,7 +155,7 @@ class Users(Value):
             }  # fmt: skip
             self.pending["update", m.ag, m.tx] = update
             if m.consent:
-                self._apply_change(update, account)
+                self._apply_change(update, account, m.ag)
 
         return Plan(broken, effect, Code.PENDING)
 
@@ -197,14 +198,14 @@ class Users(Value):
             broken.add(Code.TOO_MANY)
         return broken
 
-    def _apply_change(self, update: dict[str, Any], account: dict[str, Any]) -> None:
+    def _apply_change(self, update: dict[str, Any], account: dict[str, Any], broker: str) -> None:
         update["applied"] = True
         for address in update["remove"]:
             account["addresses"].remove(address)
             self.addresses[address]["removed"] = True
         for key in update["add"]:
             account["addresses"].append(address_of(bytes.fromhex(key)))
-            self._give(update["unified"], key)
+            self._give(update["unified"], key, broker)
 
     def on_x2_bank(self, m: Any, digest: str) -> Plan:
         return self._latest(m, "bank", m.bank_user)
@@ -232,7 +233,7 @@ class Users(Value):
             update[f"{by}_says"] = "Y" if m.accepted else "N"
             update[f"{by}_document"] = m.document
             if applies:
-                self._apply_change(update, account)
+                self._apply_change(update, account, m.ag)
 
         if update[f"{by}_says"]:
             broken.add(Code.NOT_PENDING)
@@ -261,4 +262,7 @@ class Users(Value):
                 if agreed and getattr(m, name):
                     account[name] = getattr(m, name)
 
-        return Plan(broken, effect, data={"outcome": Code.OK if agreed else Code.NOT_AGREED})
+        users = self.users.get(update["unified"], {"accounts": {}})["accounts"]
+        kept = sorted(users.get(m.sender, {"addresses": []})["addresses"])
+        outcome = Code.OK if agreed else Code.NOT_AGREED
+        return Plan(broken, effect, data={"outcome": outcome, "addresses": kept})

@@ -13,6 +13,7 @@ from ufmi.protocol.settlement import Leg
 
 from .drafts import (
     BANK_A,
+    BROKER_A,
     DAY_MS,
     MARKET,
     MATCHER_A,
@@ -251,7 +252,7 @@ def test_an_adopter_settles_like_the_publisher(funded: Market) -> None:
     result = funded.accept(funded.adopt(signed))
     assert result.data["adopters"] == [MATCHER_B]
     trade = funded.t1([signed, sold], [Leg(0, 1, 20, 10)], MATCHER_B)
-    assert told(funded.accept(trade)) == {MATCHER_A}
+    assert told(funded.accept(trade)) == {MATCHER_A, BROKER_A}
     # The publisher of one order has not adopted the other.
     trade = funded.t1([signed, sold], [Leg(0, 1, 20, 10)], MATCHER_A)
     funded.refuse(trade, Code.NOT_ADOPTED)

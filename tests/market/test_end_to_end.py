@@ -50,7 +50,8 @@ def test_a_first_trade_leaves_all_books_in_agreement(market: NodeMarket) -> None
     buy = order(market, "alice", Side.BUY, 16, 100)
     sell = order(market, "bob", Side.SELL, 15, 100)
     executed = market.matcher.settle(buy, sell, 60, 15)
-    assert executed.result.data == {"quantity": 60, "paid": 900}
+    assert executed.result.data == {"quantity": 60, "paid": 900, "told": [BROKER_A]}
+    assert [one.split("(")[0] for one in market.told(BROKER_A)][-1] == "T1.settled"
     alice, bob = market.wallet("alice").address, market.wallet("bob").address
     assert market.node.cash(alice) == {MARK_A: 5_000 - 1_600 + 60}
     assert market.node.cash(bob) == {MARK_A: 900}

@@ -79,7 +79,7 @@ def test_x2_changes_addresses_and_brings_the_latest_of_all_three(market: NodeMar
     assert names(market, BANK_A)[0] == names(market, REGISTRY)[0] == "X2"
     assert names(market, BROKER_A) == ["X2.bank", "X2.registry"]
     market.broker.complete_update("x2", sm3_hex(b"latest"), ("latest",))
-    assert market.told(BROKER_A)[-1] == f"X2.result(x2,{unified},OK,{BROKER_A})"
+    assert market.told(BROKER_A)[-1] == f"X2.result(x2,{unified},OK,{BROKER_A},{new.address})"
     user = market.node.user(unified)
     assert user is not None and user.addresses == (new.address,)
     assert user.accounts[0].document == sm3_hex(b"latest")
@@ -94,7 +94,9 @@ def test_x2_changes_no_address_on_the_word_of_the_broker_alone(market: NodeMarke
     proofs = [new.bind(broker=BROKER_A, tx="x2", user="alice")]
     market.broker.update_user(unified=unified, add=proofs, tx="x2")
     market.broker.complete_update("x2")
-    assert market.told(BROKER_A)[-1] == f"X2.result(x2,{unified},NOT_AGREED,{BROKER_A})"
+    assert (
+        market.told(BROKER_A)[-1] == f"X2.result(x2,{unified},NOT_AGREED,{BROKER_A},{old.address})"
+    )
     user = market.node.user(unified)
     assert user is not None and user.addresses == (old.address,)
 

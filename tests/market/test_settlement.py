@@ -13,6 +13,7 @@ from ufmi.protocol.settlement import T1, Leg
 
 from .drafts import (
     BROKER_A,
+    BROKER_B,
     DAY_MS,
     MARKET,
     MATCHER_A,
@@ -66,7 +67,7 @@ def book(funded: Market) -> Book:
 def test_asset_and_money_change_hands_together(book: Book) -> None:
     buy, sell = book.buy(10, 50), book.sell(10, 50)
     result = book.market.accept(book.trade(buy, sell, 50, 10))
-    assert result.data == {"quantity": 50, "paid": 500}
+    assert result.data == {"quantity": 50, "paid": 500, "told": [BROKER_A]}
     assert book.market.holding("alice") == 150
     assert book.market.free_cash("bob") == {MARK_A: 1_300}
     assert book.status(buy) == book.status(sell) == ("FILLED", 0)
@@ -166,7 +167,8 @@ def legs_of(book: Book) -> tuple[list[SignedOrder], list[Leg]]:
 def test_legs_settle_together(book: Book) -> None:
     orders, legs = legs_of(book)
     result = book.market.accept(book.market.t1(orders, legs))
-    assert result.data == {"quantity": 70, "paid": 180 + 300 + 140}
+    told = [BROKER_A, BROKER_B]  # the owners' brokers
+    assert result.data == {"quantity": 70, "paid": 180 + 300 + 140, "told": told}
     assert [book.status(one)[0] for one in orders] == ["FILLED"] * 4
     assert book.market.holding("alice") == 150
 

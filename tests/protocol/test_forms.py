@@ -109,7 +109,7 @@ OTHERS = {
     "currency matchers broadcast",
     "WITHDRAW": "number network valid_until address key ag bank payee currency amount",
     "X1.result": "tx unified code ag",
-    "X2.result": "tx unified code ag",
+    "X2.result": "tx unified code ag addresses",
     "X3.result": "tx unified code ag account",
     "P1.result": "tx asset code ag mark",
     "P2.result": "tx asset name code ag",

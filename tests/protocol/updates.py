@@ -83,7 +83,9 @@ def x2_update(**changes: Any) -> X2Update:
 
 
 def x2_result(**changes: Any) -> X2Result:
-    return X2Result(**{"tx": "X2-1", "unified": USER, "code": "OK", "ag": BROKER, **changes})
+    return X2Result(
+        **{"tx": "X2-1", "unified": USER, "code": "OK", "ag": BROKER, "addresses": (), **changes}
+    )
 
 
 def x3(**changes: Any) -> X3:

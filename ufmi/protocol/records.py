@@ -135,6 +135,7 @@ class Address(Record, frozen=True):
     key: Key
     frozen: bool = False
     removed: bool = False
+    broker: str = ""  # with whom it was registered, and who hears of its trades
     v: int = 1
 
 

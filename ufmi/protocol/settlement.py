@@ -127,7 +127,7 @@ class T1Result(Form, frozen=True):
 
 @form("T1.settled")
 class T1Settled(Form, frozen=True):
-    """12.4.6: the broadcast of a settlement, to the orders' matchers and owners."""
+    """12.4.6: the broadcast of a settlement, to the orders' matchers, owners and their brokers."""
 
     tx: TxId
     orders: Annotated[tuple[OrderReference, ...], _ORDERS]

@@ -349,20 +349,21 @@ class X2Update(Message, frozen=True):
 
     def answers(self, result: Result) -> list[tuple[str, Form]]:
         code = str(result.data.get("outcome", result.code))
-        return [
-            (self.sender, X2Result(tx=self.tx, unified=self.unified, code=code, ag=self.sender))
-        ]
+        addresses = tuple([str(one) for one in result.data.get("addresses", ())])
+        answer = X2Result(self.tx, self.unified, code, self.sender, addresses)
+        return [(self.sender, answer)]
 
 
 @form("X2.result")
 class X2Result(Form, frozen=True):
-    """7.5.2.5.4 c: whether account and addresses are updated."""
+    """7.5.2.5.4 c: whether it is updated, and the account's addresses when it is complete."""
 
     tx: TxId
     unified: User
     code: Opaque
     # Ours.
     ag: Institution
+    addresses: Annotated[tuple[str, ...], _ADDRESSES] = ()
 
 
 @message("X3", Role.BROKER, Role.BANK, Role.REGISTRY)
