@@ -22,8 +22,10 @@ from .office import assert_ledger, assert_reported
 
 KILLS = int(os.environ.get("UFMI_KILLS", "100"))
 SEED = int(os.environ.get("UFMI_KILL_SEED", str(random.randrange(10**6) * 1000)))
-# More fault points than a worker passes when there is little to do: some come to their end.
-POINTS_MAX = 120
+# Fault points up to which a worker may live: it passes some thirty when there is little to do, and
+# many after others were killed; who passes fewer than it may comes to its end.
+POINTS = (24, 48, 120)
+TRIES = 8  # for each kill
 
 
 def kill_again_and_again(folder: Path, kills: int) -> int:
@@ -42,10 +44,10 @@ def kill_again_and_again(folder: Path, kills: int) -> int:
         ) as parent,
     ):
         assert parent.stdin and parent.stdout
-        for at in range(3 * kills):
+        for at in range(TRIES * kills):
             if at - survived >= kills:
                 break
-            parent.stdin.write(f"{SEED + at} {chance.randint(1, POINTS_MAX)}\n")
+            parent.stdin.write(f"{SEED + at} {chance.randint(1, chance.choice(POINTS))}\n")
             parent.stdin.flush()
             status = int(parent.stdout.readline())
             said = (folder / "errors").read_text()
