@@ -39,12 +39,10 @@ class Book:
         return signed
 
     def buy(self, price: int, quantity: int, wallet: str = "alice", **changes: Any) -> SignedOrder:
-        found: SignedOrder = self.open(wallet, Side.BUY, price, quantity, **changes)
-        return found
+        return self.open(wallet, Side.BUY, price, quantity, **changes)
 
     def sell(self, price: int, quantity: int, wallet: str = "bob", **changes: Any) -> SignedOrder:
-        found: SignedOrder = self.open(wallet, Side.SELL, price, quantity, **changes)
-        return found
+        return self.open(wallet, Side.SELL, price, quantity, **changes)
 
     def trade(
         self, buy: SignedOrder, sell: SignedOrder, quantity: int, price: int, **changes: Any
@@ -167,8 +165,7 @@ def legs_of(book: Book) -> tuple[list[SignedOrder], list[Leg]]:
 def test_legs_settle_together(book: Book) -> None:
     orders, legs = legs_of(book)
     result = book.market.accept(book.market.t1(orders, legs))
-    told = [BROKER_A, BROKER_B]  # the owners' brokers
-    assert result.data == {"quantity": 70, "paid": 180 + 300 + 140, "told": told}
+    assert result.data == {"quantity": 70, "paid": 620, "told": [BROKER_A, BROKER_B]}
     assert [book.status(one)[0] for one in orders] == ["FILLED"] * 4
     assert book.market.holding("alice") == 150
 
