@@ -142,11 +142,12 @@ def _cancellable(run: Run, reference: OrderReference) -> OrderRecord:
         Code.ORDER_MISMATCH,
         f"the order {name} is another",
     )
-    _require_open(order, name)
+    require_open(order, name)
     return order
 
 
-def _require_open(order: OrderRecord, name: str) -> None:
+def require_open(order: OrderRecord, name: str) -> None:
+    """Refuses an order that is filled, cancelled or expired."""
     require(order.status != "FILLED", Code.ORDER_USED_UP, f"{name} is filled")
     require(order.status == "OPEN", Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
 
@@ -214,7 +215,7 @@ def adopt(run: Run, message: S4Adopted) -> tuple[Code, Data]:
     )
     adopters = order.adopters
     if message.adopted and message.sender not in (order.publisher, *adopters):
-        _require_open(order, name)
+        require_open(order, name)
         require(order.valid_until >= run.now, Code.ORDER_EXPIRED, f"{name} has expired")
         adopters = tuple(sorted((*adopters, message.sender)))
         require(len(adopters) <= MATCHERS_MAX, Code.TOO_MANY, f"more than {MATCHERS_MAX} matchers")

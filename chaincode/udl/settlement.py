@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chaincode.udl.assets import tradable
-from chaincode.udl.orders import money
+from chaincode.udl.orders import money, require_open
 from chaincode.udl.run import Data, Refusal, Run, effect, open_market
 from chaincode.udl.tokens import credit_cash, credit_holding, return_cash, take
 from ufmi.protocol import Code, Side
@@ -110,10 +110,7 @@ def _open_order(run: Run, sender: str, reference: OrderReference, asset: Asset) 
         raise Refusal(Code.ORDER_MISMATCH, f"the order {name} is another")
     if sender != order.publisher and sender not in order.adopters:
         raise Refusal(Code.NOT_ADOPTED, f"{sender} neither published nor adopted {name}")
-    if order.status == "FILLED":
-        raise Refusal(Code.ORDER_USED_UP, f"{name} is filled")
-    if order.status != "OPEN":
-        raise Refusal(Code.ORDER_CLOSED, f"{name} is {order.status.lower()}")
+    require_open(order, name)
     if order.valid_until < run.now:
         raise Refusal(Code.ORDER_EXPIRED, f"{name} has expired")
     # An address whose key was revoked since still settles what its owner had signed.

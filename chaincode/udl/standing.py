@@ -36,9 +36,7 @@ def change(run: Run, message: Status) -> tuple[Code, Data]:
 
 
 def _party(run: Run, message: Status, by_regulator: bool, done: bool) -> list[str]:
-    party = None
-    if "/" not in message.subject:
-        party = run.context.get(state.party(message.subject), Party)
+    party = run.context.get(state.party(message.subject), Party)
     if party is None:
         raise Refusal(Code.PARTY_UNKNOWN, f"{message.subject} is not admitted")
     require(not party.removed, Code.PARTY_INACTIVE, "removed for good")
@@ -82,9 +80,7 @@ def _unsubscribe(run: Run, matcher: str) -> None:
 
 
 def _address(run: Run, message: Status, by_regulator: bool, done: bool) -> list[str]:
-    address = None
-    if "/" not in message.subject:
-        address = run.context.get(state.address(message.subject), Address)
+    address = run.context.get(state.address(message.subject), Address)
     if address is None:
         raise Refusal(Code.ADDRESS_UNKNOWN, f"{message.subject} belongs to nobody here")
     if done:
@@ -94,9 +90,7 @@ def _address(run: Run, message: Status, by_regulator: bool, done: bool) -> list[
 
 
 def _asset(run: Run, message: Status, by_regulator: bool, done: bool) -> list[str]:
-    asset = None
-    if "/" not in message.subject:
-        asset = run.context.get(state.asset(message.subject), Asset)
+    asset = run.context.get(state.asset(message.subject), Asset)
     if asset is None:
         raise Refusal(Code.ASSET_UNKNOWN, f"there is no asset {message.subject}")
     if message.status == "ACTIVE":

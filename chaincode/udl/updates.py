@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chaincode.udl.run import Data, Refusal, Run, effect, proven, require
-from chaincode.udl.users import active_account
+from chaincode.udl.users import active_account, keep_account
 from ufmi.crypto import address_of
 from ufmi.protocol import Code
 from ufmi.protocol import keys as state
@@ -115,14 +115,7 @@ def _apply(run: Run, user: User, account: Account, update: Update) -> None:
         context.put(state.address(address), found)
     kept = [one for one in account.addresses if one not in update.remove]
     kept += [address for address, _ in _added(update)]
-    _keep(run, user, replace(account, addresses=tuple(kept)))
-
-
-def _keep(run: Run, user: User, account: Account) -> None:
-    accounts = tuple(
-        [account if known.broker == account.broker else known for known in user.accounts]
-    )
-    run.context.put(state.user(user.id), replace(user, accounts=accounts))
+    keep_account(run, user, replace(account, addresses=tuple(kept)))
 
 
 def _open_update(run: Run, broker: str, tx: str, unified: str, answered: str) -> Update:
@@ -202,7 +195,7 @@ def complete(run: Run, message: X2Update) -> tuple[Code, Data]:
             bank_document=message.bank_document or account.bank_document,
             registry_document=message.registry_document or account.registry_document,
         )
-        _keep(run, user, changed)
+        keep_account(run, user, changed)
     closed = replace(update, open=False, outcome=str(outcome))
     run.context.put(state.update(message.sender, message.tx), closed)
     data: Data = {"unified": message.unified, "outcome": str(outcome)}

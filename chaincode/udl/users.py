@@ -165,11 +165,16 @@ def _asked(run: Run, answer: X1Bank | X1Registry) -> tuple[User, Account]:
 
 
 def _keep(run: Run, user: User, account: Account) -> tuple[Code, Data]:
+    keep_account(run, user, account)
+    return Code.OK, {"unified": user.id, "account": account.status}
+
+
+def keep_account(run: Run, user: User, account: Account) -> None:
+    """Puts an account in place of the one with the same broker."""
     accounts = tuple(
         [account if known.broker == account.broker else known for known in user.accounts]
     )
     run.context.put(state.user(user.id), replace(user, accounts=accounts))
-    return Code.OK, {"unified": user.id, "account": account.status}
 
 
 def active_account(run: Run, unified: str, broker: str) -> tuple[User, Account]:
