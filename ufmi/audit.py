@@ -11,11 +11,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from chaincode.csrb.records import Snapshot
-from ufmi.crypto import Sm2PrivateKey, sm3_hex
+from ufmi.crypto import Sm2PrivateKey
 from ufmi.crypto.envelope import open_envelope
 from ufmi.errors import UfmiError
 from ufmi.node import Node
-from ufmi.regulatory.seals import signed_bytes, verify_seals
+from ufmi.regulatory.seals import content_digest, verify_seals
 from ufmi.regulatory.store import SnapshotStore, open_store
 from ufmi.regulatory.text import read
 from ufmi.relay.csrb import Csrb
@@ -100,7 +100,7 @@ def _verify(
             keys = {key.to_hex() for key in verify_seals(body)}
             if not keys & known or keys != set(one.seals):
                 found.wrong(f"{name} is sealed by others than the channel says")
-            elif sm3_hex(signed_bytes(body)) != one.content:
+            elif content_digest(body) != one.content:
                 found.wrong(f"{name} has another content than the channel says")
             else:
                 found.verified += 1
@@ -148,7 +148,7 @@ def _compare(
     name = f"{key[0]}/{key[1]}"
     if known is None:
         found.wrong(f"{name} was not reported")
-    elif sm3_hex(signed_bytes(item.draft.snapshot)) == known.content:
+    elif content_digest(item.draft.snapshot) == known.content:
         found.recomputed += 1
     elif any(map(node.frontend.documents.tombstone, getattr(item.draft, "documents", ()))):
         # What was erased is named as erased, so the body is another than the one reported.

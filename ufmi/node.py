@@ -46,6 +46,7 @@ from ufmi.ledger.embedded.topology import OPERATOR
 from ufmi.protocol import Line
 from ufmi.protocol import keys as state
 from ufmi.protocol.records import (
+    Account,
     Address,
     Amendment,
     Asset,
@@ -245,6 +246,12 @@ class Node:
     def user(self, unified: str) -> User | None:
         """A user's unified account (7.3)."""
         return self.record(state.user(unified), User)
+
+    def account(self, unified: str, broker: str) -> Account | None:
+        """A user's account with a broker."""
+        user = self.user(unified)
+        accounts = user.accounts if user else ()
+        return next((one for one in accounts if one.broker == broker), None)
 
     def address(self, address: str) -> Address | None:
         """Whose an address is."""

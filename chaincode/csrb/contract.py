@@ -16,7 +16,6 @@ from chaincode.csrb.lifecycle import Lives
 from chaincode.csrb.records import (
     REPLACED_MAX,
     START,
-    Anchor,
     Correction,
     Fault,
     Object,
@@ -26,7 +25,7 @@ from chaincode.csrb.records import (
     Snapshot,
     Totals,
 )
-from ufmi.contract import Context, Contract, encode_record, evaluate, submit
+from ufmi.contract import Context, StateQueries, encode_record, evaluate, submit
 from ufmi.errors import CallerNotAllowed, ContractFailure
 
 EVENT_REPORTED = "reported"
@@ -35,7 +34,7 @@ _parameters = msgspec.json.Decoder(Parameters)
 _report = msgspec.json.Decoder(Report)
 
 
-class CsrbContract(Contract):
+class CsrbContract(StateQueries):
     """Headers and hashes of report objects, their life cycle, block anchors, exceptions.
 
     `init` and `report` are all that writes.
@@ -125,28 +124,6 @@ class CsrbContract(Contract):
         start = after.decode() + "\x00" if after else prefix
         return self.scan(context, start.encode(), keys.after(prefix).encode(), limit)
 
-    @evaluate
-    def get(self, context: Context, key: bytes) -> bytes:
-        """The record under a key, as JSON; `null` if there is none."""
-        name = key.decode()
-        found = context.scan(name, name + "\x00", 1)
-        return found[0][1] if found else b"null"
-
-    @evaluate
-    def scan(self, context: Context, start: bytes, end: bytes, limit: bytes = b"1000") -> bytes:
-        """Records with start ≤ key < end: a JSON list of [key, record], at most 1000."""
-        found = context.scan(start.decode(), end.decode(), int(limit))
-        return encode_record([(key, msgspec.Raw(value)) for key, value in found])
-
-    @evaluate
-    def history(self, context: Context, key: bytes) -> bytes:
-        """What stood under a key, newest first: a JSON list of [transaction, time, record]."""
-        entries = [
-            (entry.tx_id, entry.timestamp_ms, msgspec.Raw(entry.value or b"null"))
-            for entry in context.history(key.decode())
-        ]
-        return encode_record(entries)
-
 
 _Kind = TypeVar("_Kind")
 
@@ -225,6 +202,3 @@ def _count(context: Context, report: Report) -> None:
         corrected=known.corrected + len(report.corrections),
     )
     context.put(key, found)
-
-
-__all__ = ["Anchor", "CsrbContract", "Object", "Snapshot"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chaincode.udl import ask, batch
-from ufmi.contract import Context, Contract, encode_record, evaluate, submit
+from ufmi.contract import Context, StateQueries, encode_record, evaluate, submit
 from ufmi.crypto import Sm2PublicKey, address_of, sm3_hex
 from ufmi.errors import ContractFailure, InvalidKey
 from ufmi.protocol import Role
@@ -19,7 +19,7 @@ EVENT_EXECUTED = "executed"
 _parameters_decoder = msgspec.json.Decoder(InitParameters)
 
 
-class UdlContract(Contract):
+class UdlContract(StateQueries):
     """Identities, asset codes, tokens, locks, orders and their settlement."""
 
     name = "udl"
@@ -68,28 +68,6 @@ class UdlContract(Contract):
         Returns JSON with `code`, `detail` and `text`, the text of the answer.
         """
         return ask.ask(context, line)
-
-    @evaluate
-    def get(self, context: Context, key: bytes) -> bytes:
-        """The record under a key, as JSON; `null` if there is none."""
-        name = key.decode()
-        found = context.scan(name, name + "\x00", 1)
-        return found[0][1] if found else b"null"
-
-    @evaluate
-    def scan(self, context: Context, start: bytes, end: bytes, limit: bytes = b"1000") -> bytes:
-        """Records with start ≤ key < end: a JSON list of [key, record], at most 1000."""
-        found = context.scan(start.decode(), end.decode(), int(limit))
-        return encode_record([(key, msgspec.Raw(value)) for key, value in found])
-
-    @evaluate
-    def history(self, context: Context, key: bytes) -> bytes:
-        """What stood under a key, newest first: a JSON list of [transaction, time, record]."""
-        entries = [
-            (entry.tx_id, entry.timestamp_ms, msgspec.Raw(entry.value or b"null"))
-            for entry in context.history(key.decode())
-        ]
-        return encode_record(entries)
 
     @evaluate
     def next_user(self, context: Context) -> bytes:

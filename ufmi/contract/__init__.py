@@ -9,6 +9,7 @@ from ufmi.contract.context import (
     encode_record,
 )
 from ufmi.contract.contract import Contract, evaluate, failure_text, submit
+from ufmi.contract.queries import StateQueries
 from ufmi.contract.source import source_digest
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Context",
     "Contract",
     "Modification",
+    "StateQueries",
     "Stub",
     "decode_record",
     "encode_record",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ufmi.crypto import Signer, Sm2PublicKey, verify_many
+from ufmi.crypto import Signer, Sm2PublicKey, sm3_hex, verify_many
 from ufmi.errors import InvalidKey, InvalidSeal
 from ufmi.regulatory.text import Object, canonical
 
@@ -19,6 +19,11 @@ def signed_bytes(snapshot: Object) -> bytes:
     """
     header = {name: value for name, value in _header(snapshot).items() if name != "seal"}
     return canonical({**snapshot, "header": header})
+
+
+def content_digest(snapshot: Object) -> str:
+    """SM3 of what a seal covers: the same whoever sealed it. Raises MalformedObject."""
+    return sm3_hex(signed_bytes(snapshot))
 
 
 def seal(snapshot: Object, signer: Signer) -> Object:

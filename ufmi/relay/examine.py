@@ -25,11 +25,10 @@ from chaincode.csrb.records import (
     Snapshot,
     Source,
 )
-from ufmi.crypto import sm3_hex
 from ufmi.errors import ContractFailure, InvalidSeal, MalformedObject, UfmiError
 from ufmi.regulatory.checks import check, errors
 from ufmi.regulatory.merging import merged_body
-from ufmi.regulatory.seals import SEALS_MAX, signed_bytes, verify_seals
+from ufmi.regulatory.seals import SEALS_MAX, content_digest, verify_seals
 from ufmi.regulatory.snapshots import is_full
 from ufmi.regulatory.text import SNAPSHOT_BYTES_MAX, Object, canonical
 from ufmi.relay.past import Past
@@ -216,7 +215,7 @@ def _texts(findings: Sequence[Any]) -> tuple[str, ...]:
 
 def _digest(snapshot: Object) -> str:
     try:
-        return sm3_hex(signed_bytes(snapshot))
+        return content_digest(snapshot)
     except UfmiError:
         # What cannot be written has no digest; the check says what is wrong with it.
         return ""

@@ -116,9 +116,7 @@ class Bank(Institution):
         )
 
     def _update(self, x2: X2) -> None:
-        user = self.node.user(x2.unified)
-        accounts = user.accounts if user else ()
-        account = next((one for one in accounts if one.broker == x2.ag), None)
+        account = self.node.account(x2.unified, x2.ag)
         at_bank = account.bank_user if account else "?"
         digest, documents = offered(self.book if account else None, at_bank, x2.unified)
         self.reply(

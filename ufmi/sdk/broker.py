@@ -91,9 +91,7 @@ class Broker(Client):
 
     def account(self, unified: str) -> Account | None:
         """The user's account with this broker, or None."""
-        user = self.node.user(unified)
-        accounts = user.accounts if user else ()
-        return next((one for one in accounts if one.broker == self.id), None)
+        return self.node.account(unified, self.id)
 
     def deposit(
         self, *, unified: str, address: str, amount: int, currency: str, tx: str = ""

@@ -150,9 +150,7 @@ class Registry(Institution):
         )
 
     def _update(self, x2: X2) -> None:
-        user = self.node.user(x2.unified)
-        accounts = user.accounts if user else ()
-        account = next((one for one in accounts if one.broker == x2.ag), None)
+        account = self.node.account(x2.unified, x2.ag)
         here = account.registry_user if account else "?"
         digest, documents = offered(self.book if account else None, here, x2.unified)
         self.reply(
@@ -175,9 +173,8 @@ class Registry(Institution):
 
     def _lock(self, z1: Z1) -> None:
         name = (z1.address, z1.tx)
-        user = self.node.user(z1.unified)
-        accounts = user.accounts if user else ()
-        owner = next((one.registry_user for one in accounts if one.broker == z1.ag), "")
+        account = self.node.account(z1.unified, z1.ag)
+        owner = account.registry_user if account else ""
         locked = self.book.lock(name, owner, z1.registry_asset, z1.quantity)
         self.reply(
             name,
